@@ -1,0 +1,143 @@
+"""`winnow run RECIPE`: say what will be done, do it, show the funnel."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from pipeline.run.driver import Job, Settings
+    from pipeline.steps.plan import Plan
+
+
+@click.command(context_settings={"ignore_unknown_options": False})
+@click.argument("recipe", type=click.Path(exists=True, dir_okay=False))
+@click.argument("beam", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "--plan", "only_plan", is_flag=True, help="Say what would run and what is there already; run nothing."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Try the recipe on the first N documents of each input, in OUT.first-N.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1), metavar="N", help="Worker processes; default: one per core."
+)
+@click.option(
+    "--piece-mib",
+    type=click.IntRange(1, 64),
+    default=64,
+    show_default=True,
+    metavar="N",
+    help="Text in one piece; changes no result.",
+)
+@click.option(
+    "--exchange",
+    type=click.Choice(["files", "engine"]),
+    default="files",
+    show_default=True,
+    help="How a comparison's slices travel; changes no result.",
+)
+def run(
+    recipe: str,
+    beam: tuple[str, ...],
+    only_plan: bool,
+    limit: int | None,
+    workers: int | None,
+    piece_mib: int,
+    exchange: str,
+) -> None:
+    """Run a RECIPE: what is missing is done, what stands is kept.
+
+    Everything after -- goes to Beam: winnow run recipe.yaml -- --runner=FlinkRunner …
+
+    \b
+      winnow run recipe.yaml --plan       what would be done, and why
+      winnow run recipe.yaml --limit 100  try it on a hundred documents of each input
+    """
+    from pipeline.cli import fail
+    from pipeline.run.driver import FolderError, Settings, locked, prepare
+    from pipeline.forms import FormError
+    from pipeline.recipe import load
+    from pipeline.steps.plan import PlanError
+    from pipeline.run.supervisor import RunFailed
+
+    settings = Settings(workers or os.cpu_count() or 1, piece_mib << 20, exchange, None, beam, limit)
+    try:
+        job = prepare(load(recipe), settings)
+        if only_plan:
+            show_plan(job, job.plan())
+            return
+        with locked(job.work.store):
+            run_here(recipe, job)
+    except (FolderError, FormError, PlanError) as error:
+        fail(error)
+    except RunFailed as error:
+        fail(cure(str(error)), 1)
+
+
+def run_here(recipe: str, job: "Job") -> None:
+    """Plan, supervise, finish, show."""
+    from pipeline.run import driver
+
+    planned = job.plan()
+    standing = driver.finished(job, planned)
+    show_plan(job, planned)
+    if standing is None:
+        driver.begin(job, planned)
+        supervised(recipe, job, planned)
+        standing = driver.finish(job, planned)
+    show_funnel(job)
+
+
+def supervised(recipe: str, job: "Job", planned: "Plan") -> None:
+    """The pipeline in a child process, with progress."""
+    from pipeline.run.progress import Progress
+    from pipeline.run.supervisor import supervise
+
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline.run.child",
+        recipe,
+        json.dumps(asdict(job.settings)),
+        planned.name,
+    ]
+    with Progress(job, planned, sys.stderr.isatty()) as progress:
+        supervise(command, progress.tick, progress.tell)
+
+
+def show_plan(job: "Job", planned: "Plan") -> None:
+    """What will be done, and what stands."""
+    from pipeline.run.outlook import outlook
+
+    for line in outlook(job, planned).lines():
+        click.echo(line, err=True)
+
+
+def show_funnel(job: "Job") -> None:
+    """The funnel of the finished run."""
+    from rich.console import Console
+
+    from pipeline import ledger
+    from pipeline.cli.tables import funnel_table
+
+    run = ledger.open_run(job.work.store.root)
+    console = Console()
+    for table in funnel_table(ledger.funnel(run)):
+        console.print(table)
+    console.print(ledger.summary(run), highlight=False)
+
+
+def cure(message: str) -> str:
+    """A word on failures whose cure is known."""
+    if "No space left on device" in message:
+        return f"{message}\nthe disk is full: free some and run again; what was published stands, nothing is damaged"
+    return message

@@ -1,0 +1,117 @@
+"""The one exchange: slices go from senders to targets, and every target meets all of its slices in one task.
+
+Two ways, equal results. `engine`: slices are elements of a GroupByKey, for engines whose shuffle spills (Flink, Dataflow).
+`files`: each sender writes one slice file and Beam moves only names, for runners that keep a shuffle in memory (measured on
+FnApiRunner, 600 MB of slices: GroupByKey 21 s and 4.1 GB, files 6.7 s and 0.43 GB). Python touches slices, never rows.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+
+from pipeline.data import slices
+from pipeline.data.keys import digest
+from pipeline.data.store import LocalStore
+
+SLICE_BYTES = 8 << 20  # engines want elements under 16 MiB
+WAYS = ("files", "engine")
+
+Send = Callable[..., Iterable[tuple[str, pa.RecordBatch]]]
+Inbox = str | Iterable[pa.RecordBatch]  # the name of a list of slice files, or the slices
+
+
+class BatchCoder(beam.coders.Coder):  # type: ignore[misc]
+    """Arrow's own bytes: a pickled slice of a batch would carry the whole batch (measured: 10.4 MB for 10 rows)."""
+
+    def encode(self, value: pa.RecordBatch) -> bytes:
+        return slices.encode(value)
+
+    def decode(self, encoded: bytes) -> pa.RecordBatch:
+        return slices.decode(encoded)
+
+    def is_deterministic(self) -> bool:
+        return True
+
+    def to_type_hint(self) -> type:
+        return pa.RecordBatch  # type: ignore[no-any-return]
+
+
+beam.coders.registry.register_coder(pa.RecordBatch, BatchCoder)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """How slices travel in this run: the way, and where slice files lie."""
+
+    store: LocalStore
+    way: str = "files"
+
+    def __post_init__(self) -> None:
+        if self.way not in WAYS:
+            raise ValueError(f"exchange {self.way!r} is none of {', '.join(WAYS)}")
+
+    def inbox(self, target: str, inbox: Inbox) -> Iterator[pa.RecordBatch]:
+        """The slices of one target, whichever way they came."""
+        if isinstance(inbox, str):
+            yield from slices.read(self.store, json.loads(self.store.read(inbox)), target)
+        else:
+            yield from inbox
+
+
+class Route(beam.PTransform):  # type: ignore[misc]
+    """Elements → (target, inbox): each target that anything was sent to, once.
+
+    `send(element, *extras)` gives (target, batch) pairs; `name(element, *extras)` names the sender's slice file, by all that
+    the slices depend on. `extras` are side inputs, passed to both.
+    """
+
+    def __init__(self, exchange: Exchange, send: Send, name: Callable[..., str], *extras: Any) -> None:
+        super().__init__()
+        self.exchange, self.send, self.name, self.extras = exchange, send, name, extras
+
+    def expand(self, senders: beam.PCollection) -> beam.PCollection:
+        return self.through_files(senders) if self.exchange.way == "files" else self.through_engine(senders)
+
+    def through_engine(self, senders: beam.PCollection) -> beam.PCollection:
+        send = self.send
+
+        def slice_up(element: Any, *extras: Any) -> Iterator[tuple[str, pa.RecordBatch]]:
+            for target, batch in send(element, *extras):
+                yield from ((target, part) for part in bounded(batch))
+
+        sent = beam.FlatMap(slice_up, *self.extras).with_output_types(tuple[str, pa.RecordBatch])
+        return senders | "send" >> sent | "meet" >> beam.GroupByKey()
+
+    def through_files(self, senders: beam.PCollection) -> beam.PCollection:
+        store, send, name = self.exchange.store, self.send, self.name
+
+        def write(element: Any, *extras: Any) -> str:
+            file = f"{slices.FOLDER}/{name(element, *extras)}"
+            if not store.exists(file):
+                slices.write(store, file, send(element, *extras))
+            return file
+
+        def meet(names: list[str]) -> Iterator[tuple[str, str]]:
+            listing = f"{slices.FOLDER}/lists/{digest(sorted(names))}.json"
+            store.put(json.dumps(sorted(names)).encode(), listing)
+            reached = {target for file in names for target in slices.targets(store, file)}
+            yield from ((target, listing) for target in sorted(reached))
+
+        written = senders | "send" >> beam.Map(write, *self.extras).with_output_types(str)
+        listed = written | "list" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
+        return (
+            listed
+            | "meet" >> beam.FlatMap(meet).with_output_types(tuple[str, str])
+            | "deal" >> beam.Reshuffle()
+        )
+
+
+def bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch in parts that a shuffle can carry; one row alone may be larger."""
+    parts = max(1, min(batch.num_rows, -(-batch.nbytes // SLICE_BYTES)))
+    rows = -(-batch.num_rows // parts) or 1
+    yield from (batch.slice(start, rows) for start in range(0, batch.num_rows, rows))

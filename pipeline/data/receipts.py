@@ -1,0 +1,67 @@
+"""Receipts: the proof that a step was done, published after everything that it names.
+
+A receipt says what it is of, its facts (rows, counts, folds) and its files with their digests. It holds nothing of time,
+host or path, so equal work leaves equal receipts. A step whose receipt is there does nothing.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from pipeline.data.store import LocalStore
+
+FOLDER = "receipts"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    of: str  # the step and its key: "columns/<key>/<piece>"
+    facts: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)  # name → digest of the file's bytes
+
+
+def find(store: LocalStore, of: str) -> Receipt | None:
+    """The receipt of a step, None if the step was not done."""
+    try:
+        data = store.read(receipt_name(of))
+    except FileNotFoundError:
+        return None
+    return parse(data, of)
+
+
+def get(store: LocalStore, of: str) -> Receipt:
+    """The receipt of a step that must have been done."""
+    receipt = find(store, of)
+    if receipt is None:
+        raise FileNotFoundError(f"{receipt_name(of)}: no receipt; run again, the step will be done")
+    return receipt
+
+
+def parse(data: bytes, of: str) -> Receipt:
+    """A receipt from its bytes; ValueError names one that is damaged."""
+    try:
+        return Receipt(**json.loads(data))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{receipt_name(of)}: damaged receipt ({error}); delete it and run again") from error
+
+
+def publish(store: LocalStore, receipt: Receipt) -> Receipt:
+    """The receipt as it stands afterwards: ours, or the one that was there first."""
+    data = json.dumps(asdict(receipt), sort_keys=True, ensure_ascii=False, indent=1).encode()
+    if store.put(data, receipt_name(receipt.of)):
+        return receipt
+    return get(store, receipt.of)
+
+
+def receipt_name(of: str) -> str:
+    return f"{FOLDER}/{of}.json"
+
+
+def file_digest(path: str) -> str:
+    """32 hex digits (blake2b) of a file's bytes."""
+    state = blake2b(digest_size=16)
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            state.update(block)
+    return state.hexdigest()

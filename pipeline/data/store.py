@@ -1,0 +1,100 @@
+"""The one seam to storage: six verbs over names below a root. Nothing is ever overwritten in place.
+
+A file appears whole or not at all: it is written under a temporary name, flushed to disk, and published by a hard link
+that fails if the name is taken (create-if-absent). Whoever loses that race reads back what won.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+TEMPORARY = "tmp"
+
+
+@dataclass(frozen=True)
+class LocalStore:
+    """Names with / between folders, below one folder of a local (POSIX) disk."""
+
+    root: str
+
+    def path(self, name: str) -> str:
+        """Where a name lies, for libraries that open files themselves."""
+        return f"{self.root}/{name}"
+
+    def exists(self, name: str) -> bool:
+        """Whether the name was published."""
+        return os.path.exists(self.path(name))
+
+    def size(self, name: str) -> int:
+        """Bytes of a published file."""
+        return os.stat(self.path(name)).st_size
+
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
+        """The bytes [start, stop) of a published file; a negative start counts from its end."""
+        with open(self.path(name), "rb") as file:
+            file.seek(start, os.SEEK_END if start < 0 else os.SEEK_SET)
+            return file.read() if stop is None else file.read(stop - start)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """All names below a folder, sorted; an absent folder holds none."""
+        for folder, folders, files in os.walk(self.path(prefix)):
+            folders.sort()
+            below = os.path.relpath(folder, self.root)
+            yield from (f"{below}/{file}" for file in sorted(files))
+
+    def temporary(self) -> str:
+        """A path to write to, unknown to every other writer."""
+        os.makedirs(self.path(TEMPORARY), exist_ok=True)
+        return self.path(f"{TEMPORARY}/{uuid.uuid4().hex}")
+
+    def publish(self, temporary: str, name: str) -> bool:
+        """Give a finished temporary file its name; False if the name was taken, and the file is gone either way."""
+        target = self.path(name)
+        flush(temporary)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            return False
+        finally:
+            os.unlink(temporary)
+        flush(os.path.dirname(target))
+        return True
+
+    def put(self, data: bytes, name: str) -> bool:
+        """Publish bytes; see `publish`."""
+        temporary = self.temporary()
+        Path(temporary).write_bytes(data)
+        return self.publish(temporary, name)
+
+    def replace(self, data: bytes, name: str) -> None:
+        """Put bytes in the place of whatever has the name: for the manifest, the one name that moves on."""
+        temporary = self.temporary()
+        Path(temporary).write_bytes(data)
+        flush(temporary)
+        os.replace(temporary, self.path(name))
+        flush(os.path.dirname(self.path(name)))
+
+    def delete(self, name: str) -> None:
+        """Remove a published file, and the folders that it leaves empty."""
+        os.unlink(self.path(name))
+        folder = os.path.dirname(name)
+        while folder and not os.listdir(self.path(folder)):
+            os.rmdir(self.path(folder))
+            folder = os.path.dirname(folder)
+
+    def sweep(self, folder: str = TEMPORARY) -> None:
+        """Remove a folder of leftovers, whole."""
+        shutil.rmtree(self.path(folder), ignore_errors=True)
+
+
+def flush(path: str) -> None:
+    """Wait until a file, or a folder's list of names, is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

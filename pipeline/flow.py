@@ -1,0 +1,233 @@
+"""A recipe's steps as one Beam pipeline: what runs, in which order, on any runner.
+
+Only names travel: of the plan, of pieces, of shards. Every step publishes files with a receipt and does nothing when its
+receipt is there, so a retry, a racing worker and a resumed run are one and the same. Subgraphs whose receipt is known when
+the graph is built are left out.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.pvalue import AsIter, AsSingleton
+
+from pipeline.comparisons.exchange import Exchange, Inbox, Route
+from pipeline.data.keys import digest
+from pipeline.steps import compare, decide, shards, statistics, tokens
+from pipeline.steps.ingest import ingest
+from pipeline.steps.placed import PlacedStage
+from pipeline.steps.plan import Plan
+from pipeline.steps.work import Corpus, Piece, Split, Work
+
+Slices = Iterator[tuple[str, pa.RecordBatch]]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One run's graph. `corpus` and `standing` are what is known before it starts: the corpus, if all splits were read
+    before, and the names of comparisons whose receipt is there."""
+
+    work: Work
+    plan: str  # name of the published plan
+    exchange: Exchange
+    standing: frozenset[str] = frozenset()
+
+    def build(self, root: beam.Pipeline) -> beam.PCollection:
+        """The whole graph; its last collection holds one element when everything is published."""
+        work = self.work
+        pieces = root | "plan" >> beam.Create([self.plan], reshuffle=False) | "ingest" >> Ingest(work)
+        corpus = AsSingleton(pieces | "corpus" >> Reduce(sum_pieces))
+        gate = root | "nothing to wait for" >> beam.Create(["start"], reshuffle=False)
+        for stage in work.placed.stages:
+            if stage.kind == "comparison" and stage.name not in self.standing:
+                gate = pieces | stage.name >> Compare(work, self.exchange, stage, corpus, gate)
+            elif stage.statistics and stage.kind != "sample":
+                gate = pieces | stage.name >> Statistics(work, stage, corpus, gate)
+        tokenized = pieces | "tokens" >> beam.Map(tokenize_one, work, corpus, AsIter(gate)).with_output_types(
+            str
+        )
+        if work.placed.sample is not None:
+            gate = tokenized | work.placed.sample.name >> Statistics(work, work.placed.sample, corpus, gate)
+        return tokenized | "packs" >> Ship(work, self.exchange, corpus, gate)
+
+
+class Ingest(beam.PTransform):  # type: ignore[misc]
+    """The plan's name → the JSON of every piece, read and measured."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__()
+        self.work = work
+
+    def expand(self, plan: beam.PCollection) -> beam.PCollection:
+        work = self.work
+
+        def splits(name: str) -> Iterator[str]:
+            planned = Plan.loads(work.store.read(name)).splits
+            yield from (
+                split.dumps() for split in sorted(planned, key=lambda split: (-split.bytes, split.key))
+            )
+
+        def read(split: str) -> Iterator[str]:
+            yield from (piece.dumps() for piece in ingest(Split.loads(split), work))
+
+        dealt = plan | "splits" >> beam.FlatMap(splits).with_output_types(str) | "deal" >> beam.Reshuffle()
+        return dealt | "read" >> beam.FlatMap(read).with_output_types(str) | "deal pieces" >> beam.Reshuffle()
+
+
+class Reduce(beam.PTransform):  # type: ignore[misc]
+    """All elements → one, by a function from a list of strings, and side inputs, to a string; the list may be empty."""
+
+    def __init__(self, function: Callable[..., str], *extras: AsSingleton) -> None:
+        super().__init__()
+        self.function, self.extras = function, extras
+
+    def expand(self, parts: beam.PCollection) -> beam.PCollection:
+        listed = parts | "list" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
+        return listed | "reduce" >> beam.Map(self.function, *self.extras).with_output_types(str)
+
+
+def sum_pieces(pieces: list[str]) -> str:
+    return dump_corpus(Corpus.of([Piece.loads(piece) for piece in pieces]))
+
+
+def dump_corpus(corpus: Corpus) -> str:
+    return json.dumps([corpus.rows, corpus.bytes, list(corpus.fold)])
+
+
+def load_corpus(text: str) -> Corpus:
+    rows, size, fold = json.loads(text)
+    return Corpus(rows, size, tuple(fold))
+
+
+def tokenize_one(piece: str, work: Work, corpus: str, _gate: Iterable[str]) -> str:
+    return tokens.tokenize(Piece.loads(piece), work, load_corpus(corpus)).dumps()
+
+
+class Compare(beam.PTransform):  # type: ignore[misc]
+    """Pieces → one element, when the marks of a comparison stand: nominate, settle by bucket, marks back to the pieces."""
+
+    def __init__(
+        self, work: Work, exchange: Exchange, stage: PlacedStage, corpus: AsSingleton, gate: beam.PCollection
+    ) -> None:
+        super().__init__()
+        self.work, self.exchange, self.stage, self.corpus, self.gate = work, exchange, stage, corpus, gate
+
+    def expand(self, pieces: beam.PCollection) -> beam.PCollection:
+        work, stage, exchange = self.work, self.stage, self.exchange
+
+        def nominate(piece: str, corpus: str, _gate: Iterable[str]) -> Slices:
+            known = load_corpus(corpus)
+            if not compare.done(work, stage, known):
+                yield from compare.nominate(Piece.loads(piece), work, stage, known)
+
+        def settle(bucket: tuple[str, Inbox], _corpus: str) -> Slices:
+            yield from compare.settle(exchange.inbox(*bucket), stage)
+
+        def publish(piece: tuple[str, Inbox], corpus: str) -> str:
+            slices = exchange.inbox(*piece)
+            return json.dumps(compare.publish_marks(piece[0], slices, work, stage, load_corpus(corpus)))
+
+        def close(files: list[str], corpus: str) -> str:
+            known = load_corpus(corpus)
+            if not compare.done(work, stage, known):
+                compare.close([tuple(json.loads(file)) for file in files], work, stage, known)
+            return stage.name
+
+        def sender(piece: str, corpus: str, _gate: Iterable[str]) -> str:
+            return f"{compare.folder_of(work, stage, load_corpus(corpus))}/{Piece.loads(piece).name}"
+
+        def bucket_sender(bucket: tuple[str, Inbox], corpus: str) -> str:
+            return f"{compare.folder_of(work, stage, load_corpus(corpus))}/bucket-{bucket[0]}"
+
+        buckets = pieces | "nominate" >> Route(exchange, nominate, sender, self.corpus, AsIter(self.gate))
+        marked = buckets | "settle" >> Route(exchange, settle, bucket_sender, self.corpus)
+        files = marked | "marks" >> beam.Map(publish, self.corpus).with_output_types(str)
+        return files | "close" >> Reduce(close, self.corpus)
+
+
+class Statistics(beam.PTransform):  # type: ignore[misc]
+    """Pieces → one element, when the statistics that a rule needs are published: a table a piece, merged to one."""
+
+    def __init__(self, work: Work, stage: PlacedStage, corpus: AsSingleton, gate: beam.PCollection) -> None:
+        super().__init__()
+        self.work, self.stage, self.corpus, self.gate = work, stage, corpus, gate
+
+    def expand(self, pieces: beam.PCollection) -> beam.PCollection:
+        work, stage = self.work, self.stage
+
+        def partial(piece: str, corpus: str, _gate: Iterable[str]) -> str:
+            return statistics.partial(Piece.loads(piece), work, stage, load_corpus(corpus))
+
+        def close(partials: list[str], corpus: str) -> str:
+            return statistics.merge(partials, work, stage, load_corpus(corpus))
+
+        parts = pieces | "partial" >> beam.Map(partial, self.corpus, AsIter(self.gate)).with_output_types(str)
+        return parts | "merge" >> Reduce(close, self.corpus)
+
+
+class Ship(beam.PTransform):  # type: ignore[misc]
+    """Tokenised pieces → one element, when decisions and shards are published."""
+
+    def __init__(self, work: Work, exchange: Exchange, corpus: AsSingleton, gate: beam.PCollection) -> None:
+        super().__init__()
+        self.work, self.exchange, self.corpus, self.gate = work, exchange, corpus, gate
+
+    def expand(self, pieces: beam.PCollection) -> beam.PCollection:
+        work, exchange, corpus = self.work, self.exchange, self.corpus
+
+        def decided(piece: str, corpus: str, _gate: Iterable[str]) -> int:
+            return int(decide.decide(Piece.loads(piece), work, load_corpus(corpus)).facts["tokens"])
+
+        def folds(piece: str, corpus: str, pools: int) -> str:
+            return shards.pool_folds(Piece.loads(piece), work, load_corpus(corpus), pools)
+
+        def draft(parts: list[str], pools: int) -> str:
+            names = shards.shard_names(shards.add_folds(parts), work, pools)
+            return json.dumps({"pools": pools, "names": names, "make": shards.to_make(names, work)})
+
+        def send(piece: str, corpus: str, drafted: str) -> Slices:
+            fields = json.loads(drafted)
+            yield from shards.send_tokens(
+                Piece.loads(piece), work, load_corpus(corpus), fields["pools"], fields["make"]
+            )
+
+        def sender(piece: str, _corpus: str, drafted: str) -> str:
+            return f"pools/{digest(drafted)}/{Piece.loads(piece).name}"
+
+        def make(pool: tuple[str, Inbox], drafted: str) -> str:
+            return shards.make_shard(json.loads(drafted)["names"][pool[0]], exchange.inbox(*pool), work)
+
+        def close(_made: list[str], corpus: str, drafted: str) -> str:
+            fields = json.loads(drafted)
+            return shards.close(fields["names"], work, load_corpus(corpus), fields["pools"]).of
+
+        kept = pieces | "decide" >> beam.Map(decided, corpus, AsIter(self.gate)).with_output_types(int)
+        total = kept | "kept tokens" >> beam.CombineGlobally(sum)
+        pools = AsSingleton(
+            total | "pools" >> beam.Map(shards.pools_for, work.pack.pool_tokens).with_output_types(int)
+        )
+        folded = pieces | "fold" >> beam.Map(folds, corpus, pools).with_output_types(str)
+        drafted = AsSingleton(folded | "draft" >> Reduce(draft, pools))
+        sent = pieces | "to pools" >> Route(exchange, send, sender, corpus, drafted)
+        made = sent | "pack" >> beam.Map(make, drafted).with_output_types(str)
+        return made | "close" >> Reduce(close, corpus, drafted)
+
+
+def run(graph: Flow, workers: int, options: Sequence[str] = ()) -> None:
+    """Build and run, and wait for the end. Without a --runner among the options: this machine, all of its workers.
+
+    FnApiRunner by name: `DirectRunner` switches between three runners. `multi_processing` is the only local mode that uses
+    more than one core (measured).
+    """
+    with beam.Pipeline(options=PipelineOptions([*local(workers), *options], save_main_session=False)) as root:
+        graph.build(root)
+
+
+def local(workers: int) -> list[str]:
+    mode = (
+        ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"] if workers > 1 else []
+    )
+    return ["--runner=FnApiRunner", *mode]

@@ -1,0 +1,170 @@
+"""The books of a finished run: its documents, decisions and counts, read from what it wrote."""
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline import recipe as recipes
+from pipeline.data import receipts, tables
+from pipeline.data.store import LocalStore
+from pipeline.readers import Reading
+from pipeline.run.driver import MANIFEST, known_pieces
+from pipeline.steps.decide import KEPT, decisions_of
+from pipeline.steps.ingest import receipt_of
+from pipeline.steps.placed import place
+from pipeline.steps.plan import Plan
+from pipeline.steps.work import Corpus, Pack, Piece, Work
+
+
+class LedgerError(RuntimeError):
+    """A folder without books that can be read: the message says why, and the cure."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, opened for reading."""
+
+    manifest: Mapping[str, Any]
+    recipe: recipes.Recipe
+    work: Work
+    planned: Plan
+    pieces: tuple[Piece, ...]
+    corpus: Corpus
+
+    @property
+    def store(self) -> LocalStore:
+        return self.work.store
+
+    def decisions(self, piece: Piece, columns: list[str] | None = None) -> pa.Table:
+        """DECISIONS of one piece."""
+        return tables.read(self.store, f"{decisions_of(self.work, piece, self.corpus)}.parquet", columns)
+
+    def quarantine(self) -> Iterator[tuple[str, pa.Table]]:
+        """(input, QUARANTINE rows) of each file of them."""
+        for split in self.planned.splits:
+            for one in receipts.get(self.store, receipt_of(split)).facts["quarantine"]:
+                yield split.input, tables.read(self.store, f"quarantine/{one['name']}.parquet")
+
+
+def open_run(folder: str) -> Run:
+    """The run whose manifest lies in a folder."""
+    store = LocalStore(folder)
+    if not store.exists(MANIFEST):
+        what = (
+            "no manifest: the run was not finished; run it again"
+            if os.path.isdir(folder)
+            else "no such folder"
+        )
+        raise LedgerError(f"{folder}: {what}")
+    manifest = json.loads(store.read(MANIFEST))
+    recipe, facts = recipes.parse(manifest["recipe"], f"{folder}/{MANIFEST}"), manifest["run"]
+    readings = {
+        name: Reading(**{**one, "columns": tuple(map(tuple, one["columns"]))})
+        for name, one in facts["readings"].items()
+    }
+    chosen = sorted({column for one in recipe.inputs for column in one.columns})
+    work = Work(store, readings, place(recipe.stages, chosen), Pack(**facts["pack"]))
+    planned = Plan.loads(store.read(facts["plan"]))
+    pieces = known_pieces(work, planned)
+    if pieces is None:
+        raise LedgerError(f"{folder}: a receipt that the manifest stands on is missing; run it again")
+    return Run(manifest, recipe, work, planned, tuple(pieces), Corpus.of(pieces))
+
+
+# The funnel
+
+
+@dataclass(frozen=True)
+class Count:
+    """Documents, characters and tokens that one reason took from one source; tokens of the dropped are estimated."""
+
+    source: str
+    stage: str
+    reason: str
+    documents: int = 0
+    characters: int = 0
+    cut: int = 0
+    put: int = 0
+    tokens: int = 0
+    spans: int = 0  # documents × copies
+    shipped: int = 0  # tokens × copies
+
+    def plus(self, other: "Count") -> "Count":
+        """The sum, under this one's names."""
+        names = ("documents", "characters", "cut", "put", "tokens", "spans", "shipped")
+        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in names})
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """Counts by (source, stage, reason), what each stage alone would drop, and what was quarantined, by reason."""
+
+    stages: tuple[str, ...]
+    counts: tuple[Count, ...]
+    alone: Mapping[str, tuple[int, int]]  # documents, characters
+    quarantined: Mapping[tuple[str, str], int]  # (input, reason)
+    passed_over: Mapping[str, int]
+
+    @property
+    def kept(self) -> list[Count]:
+        return [one for one in self.counts if one.stage == KEPT]
+
+    def dropped(self, stage: str) -> list[Count]:
+        """What one stage took, by source and reason."""
+        return [one for one in self.counts if one.stage == stage]
+
+    def tokens_a_character(self) -> dict[str, float]:
+        """By source, from the kept: what the tokens of the dropped are estimated with."""
+        everything = sum((one.tokens for one in self.kept), 0) / max(
+            1, sum(one.characters for one in self.kept)
+        )
+        rates = {source: everything for source in {one.source for one in self.counts}}
+        kept: dict[str, Count] = {}
+        for one in self.kept:
+            kept[one.source] = one if one.source not in kept else kept[one.source].plus(one)
+        return rates | {source: one.tokens / one.characters for source, one in kept.items() if one.characters}
+
+
+def total(counts: list[Count]) -> Count:
+    """The sum of counts, whatever they are of."""
+    result = Count("", "", "")
+    for one in counts:
+        result = result.plus(one)
+    return result
+
+
+def funnel(run: Run) -> Funnel:
+    """From the receipts of the decisions; `winnow account` is what recounts them."""
+    counts: dict[tuple[str, str, str], Count] = {}
+    alone: dict[str, tuple[int, int]] = {}
+    for piece in run.pieces:
+        facts = receipts.get(run.store, decisions_of(run.work, piece, run.corpus)).facts
+        for row in facts["counts"]:
+            one = Count(*row)
+            key = (one.source, one.stage, one.reason)
+            counts[key] = one if key not in counts else counts[key].plus(one)
+        for stage, (documents, characters) in facts["alone"].items():
+            held = alone.get(stage, (0, 0))
+            alone[stage] = (held[0] + documents, held[1] + characters)
+    stages = tuple(stage.name for stage in run.work.placed.stages)
+    ordered = tuple(counts[key] for key in sorted(counts))
+    return Funnel(stages, ordered, alone, quarantined(run), dict(run.planned.passed_over))
+
+
+def quarantined(run: Run) -> dict[tuple[str, str], int]:
+    found: dict[tuple[str, str], int] = defaultdict(int)
+    for name, table in run.quarantine():
+        for row in table.group_by("reason").aggregate([([], "count_all")]).to_pylist():
+            found[name, row["reason"]] += row["count_all"]
+    return dict(found)
+
+
+def summary(run: Run) -> str:
+    """One sentence on what came out."""
+    facts = run.manifest["totals"]
+    return f"{facts['packs']:,} packs of {run.work.pack.length:,} tokens in {len(run.manifest['shards']):,} shards: {run.store.root}"

@@ -1,0 +1,284 @@
+"""One run, from a recipe to a manifest: prepare, plan, run what is missing, write the manifest last.
+
+`winnow run` calls this in a child process that it watches (`pipeline.run.supervisor`); a notebook calls `run` directly.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipeline import __version__, recipe as recipes
+from pipeline.data import receipts, slices
+from pipeline.data.keys import digest
+from pipeline.data.schemas import SCHEMA_VERSION
+from pipeline.data.store import LocalStore
+from pipeline.readers import Reading
+from pipeline.ship import manifest as manifests
+from pipeline.ship.tokenize import load
+from pipeline.steps.compare import done
+from pipeline.steps.ingest import pieces_of, receipt_of
+from pipeline.steps.measure import missing
+from pipeline.steps.placed import place
+from pipeline.steps.plan import Plan, guess_format, plan
+from pipeline.steps.shards import packs_of, shard_receipt
+from pipeline.steps.work import PIECE_BYTES, Corpus, Pack, Piece, Work
+
+MARKER = "winnow.json"  # says that a folder is ours, and its schema
+MANIFEST = "manifest.json"
+
+
+class FolderError(RuntimeError):
+    """The output folder cannot be used: the message says why, and the cure."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What may differ between runs that give equal bytes."""
+
+    workers: int = 1
+    piece_bytes: int = PIECE_BYTES
+    exchange: str = "files"
+    buckets: int | None = None
+    beam: tuple[str, ...] = ()  # options passed on to Beam
+    limit: int | None = None  # documents of each input; this one does decide, and is part of the keys
+
+
+DEFAULT = Settings()
+
+
+@dataclass(frozen=True)
+class Job:
+    """A recipe made ready for one folder."""
+
+    recipe: recipes.Recipe
+    work: Work
+    paths: Mapping[str, str]
+    settings: Settings
+
+    def plan(self) -> Plan:
+        """The splits, from the file listings as they are now."""
+        return plan(self.work, self.paths, self.settings.limit)
+
+    def manifest_key(self, planned: Plan) -> str:
+        """Equal keys, equal manifest: a run that would give the same is not started."""
+        decides = (
+            [stage.key for stage in self.work.placed.stages],
+            [stage.name for stage in self.work.placed.stages],
+        )
+        return digest(
+            __version__, SCHEMA_VERSION, planned.key, *decides, vars(self.work.pack) | {"tokenizer": None}
+        )
+
+
+def prepare(recipe: recipes.Recipe, settings: Settings) -> Job:
+    """Read the tokenizer, guess formats, place the stages; nothing is written."""
+    readings = {one.name: reading_of(one) for one in recipe.inputs}
+    chosen = sorted({column for one in recipe.inputs for column in one.columns})
+    work = Work(
+        store=LocalStore(recipe.output.path),
+        readings=readings,
+        placed=place(recipe.stages, chosen),
+        pack=pack_of(recipe.output),
+        piece_bytes=settings.piece_bytes,
+        buckets=settings.buckets,
+    )
+    return Job(recipe, work, {one.name: one.path for one in recipe.inputs}, settings)
+
+
+def reading_of(one: recipes.Input) -> Reading:
+    format_ = guess_format(one.name, one.path) if one.format == "auto" else one.format
+    columns = tuple(sorted(one.columns.items()))
+    return Reading(one.name, one.source, format_, one.text, columns, one.max_bytes)
+
+
+def pack_of(output: recipes.Output) -> Pack:
+    encoder = load(output.tokenizer, output.end_token)
+    pad = output.pad_token or output.end_token
+    encoder.token_id(pad)
+    return Pack(
+        output.tokenizer,
+        encoder.digest,
+        output.end_token,
+        pad,
+        output.pack_tokens,
+        output.pool_tokens,
+        output.seed,
+    )
+
+
+# What stands already
+
+
+def known_pieces(work: Work, planned: Plan) -> list[Piece] | None:
+    """The pieces of all splits in the plan's order; None while one was not read."""
+    aliases = {alias.of: alias for alias in planned.aliases}
+    found = [
+        aliases.get(receipt_of(split)) or receipts.find(work.store, receipt_of(split))
+        for split in planned.splits
+    ]
+    return [piece for one in found if one for piece in pieces_of(one)] if all(found) else None
+
+
+def known_corpus(work: Work, planned: Plan) -> Corpus | None:
+    pieces = known_pieces(work, planned)
+    return None if pieces is None else Corpus.of(pieces)
+
+
+def standing_comparisons(work: Work, corpus: Corpus | None) -> frozenset[str]:
+    """The comparisons that are done for this corpus."""
+    return frozenset(one.name for one in work.placed.comparisons if corpus and done(work, one, corpus))
+
+
+def current_manifest(store: LocalStore) -> dict[str, Any] | None:
+    """The manifest of the last finished run."""
+    return json.loads(store.read(MANIFEST)) if store.exists(MANIFEST) else None
+
+
+# Running
+
+
+def run(recipe: recipes.Recipe, settings: Settings = DEFAULT) -> dict[str, Any]:
+    """Do what is missing, and give the manifest. Raises FolderError, PlanError, or what a step raised."""
+    job = prepare(recipe, settings)
+    with locked(job.work.store):
+        return run_locked(job)
+
+
+def run_locked(job: Job) -> dict[str, Any]:
+    """`run`, when the folder is ours alone. A manifest of equal key: nothing is opened, nothing is written."""
+    planned = job.plan()
+    if standing := finished(job, planned):
+        return standing
+    begin(job, planned)
+    run_pipeline(job, planned)
+    return finish(job, planned)
+
+
+def finished(job: Job, planned: Plan) -> dict[str, Any] | None:
+    """The manifest, when it is the one that this run would write."""
+    standing = current_manifest(job.work.store)
+    return standing if standing and standing["key"] == job.manifest_key(planned) else None
+
+
+def begin(job: Job, planned: Plan) -> None:
+    """Sweep what a killed run left, and publish the plan."""
+    store = job.work.store
+    store.sweep()
+    for alias in planned.aliases:
+        receipts.publish(store, alias)
+    store.put(planned.dumps().encode(), planned.name)
+
+
+def run_pipeline(job: Job, planned: Plan) -> None:
+    """The Beam pipeline, unless its last receipt is there."""
+    corpus = known_corpus(job.work, planned)
+    if (
+        corpus
+        and not unmeasured(job.work, planned)
+        and receipts.find(job.work.store, packs_of(job.work, corpus))
+    ):
+        return
+    from pipeline import flow
+
+    exchange = flow.Exchange(job.work.store, job.settings.exchange)
+    graph = flow.Flow(job.work, planned.name, exchange, standing_comparisons(job.work, corpus))
+    flow.run(graph, job.settings.workers, job.settings.beam)
+
+
+def unmeasured(work: Work, planned: Plan) -> list[Piece]:
+    """The known pieces that lack a column."""
+    return [piece for piece in known_pieces(work, planned) or () if missing(work, piece)]
+
+
+def finish(job: Job, planned: Plan) -> dict[str, Any]:
+    """Shards' table and manifest, from receipts alone; then the slices of this run's exchanges go."""
+    work, corpus = job.work, known_corpus(job.work, planned)
+    assert corpus is not None
+    packs = receipts.get(work.store, packs_of(work, corpus))
+    shards = [
+        {"path": name, **receipts.get(work.store, shard_receipt(name)).facts}
+        for name in packs.facts["shards"]
+    ]
+    manifest = manifests.build(
+        key=job.manifest_key(planned),
+        recipe=recipes.dumps(job.recipe),
+        encoder=load(work.pack.tokenizer, work.pack.end_token),
+        pack=work.pack,
+        shards=shards,
+        run=run_facts(job, planned, corpus, packs.facts["pools"]),
+    )
+    manifests.write(work.store, manifest, shards)
+    work.store.sweep(slices.FOLDER)
+    return manifest
+
+
+def run_facts(job: Job, planned: Plan, corpus: Corpus, pools: int) -> dict[str, Any]:
+    """What the ledger needs to read the run again."""
+    readings = {name: asdict(reading) for name, reading in job.work.readings.items()}
+    pack = {**asdict(job.work.pack), "tokenizer": os.path.basename(job.work.pack.tokenizer)}
+    return {
+        "plan": planned.name,
+        "limit": job.settings.limit,
+        "corpus": corpus.digest,
+        "pools": pools,
+        "readings": readings,
+        "pack": pack,
+    }
+
+
+# The folder
+
+
+@contextmanager
+def locked(store: LocalStore) -> Iterator[None]:
+    """The output folder, ours alone until the end; refused when it is somebody else's, of another schema, or in use."""
+    claim(store)
+    with open(store.path(".lock"), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FolderError(
+                f"{store.root}: another run is using this folder; wait for it, or end it"
+            ) from error
+        yield
+
+
+def claim(store: LocalStore) -> None:
+    """Make the folder ours when it is new or empty."""
+    try:
+        os.makedirs(store.root, exist_ok=True)
+        if not store.exists(MARKER):
+            refuse_foreign(store)
+            store.put(json.dumps({"schema": SCHEMA_VERSION}).encode(), MARKER)
+        with open(store.path(".lock"), "a"):
+            pass
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise FolderError(
+            f"{store.root}: cannot be written to ({error.strerror}); choose another output: path"
+        ) from error
+    except OSError as error:
+        raise FolderError(
+            f"{store.root}: {error.strerror}; free the disk or choose another output: path"
+        ) from error
+    check_schema(store)
+
+
+def refuse_foreign(store: LocalStore) -> None:
+    strangers = sorted(set(os.listdir(store.root)) - {"tmp", ".lock"})
+    if strangers:
+        raise FolderError(
+            f"{store.root}: holds {strangers[0]!r} and is not of ours; choose an empty folder as output: path"
+        )
+
+
+def check_schema(store: LocalStore) -> None:
+    """Refuse a folder that another layout of ours wrote."""
+    schema = json.loads(store.read(MARKER)).get("schema")
+    if schema != SCHEMA_VERSION:
+        raise FolderError(
+            f"{store.root}: has schema {schema}, this version writes {SCHEMA_VERSION}; choose another output: path"
+        )

@@ -1,0 +1,153 @@
+"""What a run would do, and what stands already: `winnow run --plan`, and the first lines of every run."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.data import receipts
+from pipeline.run.driver import Job, finished, known_pieces, standing_comparisons
+from pipeline.steps.decide import decisions_of
+from pipeline.steps.ingest import receipt_of
+from pipeline.steps.judge import judge_piece
+from pipeline.steps.measure import missing, wanted
+from pipeline.steps.placed import COMPARISON, EDITOR, RULE, Placed
+from pipeline.steps.plan import Plan
+from pipeline.steps.shards import packs_of
+from pipeline.steps.tokens import asked_rows
+from pipeline.steps.work import Corpus, Piece
+
+
+@dataclass(frozen=True)
+class Step:
+    """One kind of step. `todo` of `total` will be done; None: as many as the steps before it leave, known then."""
+
+    kind: str  # the first folder of its receipts: ingest, columns, marks, tokens, decisions, packs
+    name: str
+    todo: int | None
+    total: int
+    unit: str
+    note: str = ""
+
+    def line(self) -> str:
+        amount = (
+            "as the steps before it leave"
+            if self.todo is None
+            else f"{self.todo:,} of {self.total:,} {self.unit}"
+        )
+        mark = "·" if self.todo == 0 else "+"
+        return f"{mark} {self.name:<28} {amount}{'; ' if self.note else ''}{self.note}"
+
+
+@dataclass(frozen=True)
+class Outlook:
+    steps: tuple[Step, ...]
+    warnings: tuple[str, ...]
+    finished: bool
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        if self.finished:
+            yield "nothing to do: the manifest is the one this recipe and these inputs give"
+        else:
+            yield from (step.line() for step in self.steps)
+        yield from (f"! {warning}" for warning in self.warnings)
+
+    def kinds(self) -> dict[str, bool]:
+        """Per kind of step that will or may be done: whether that is certain."""
+        active = [step for step in self.steps if step.todo != 0 and not self.finished]
+        return {step.kind: any(one.todo for one in active if one.kind == step.kind) for step in active}
+
+
+def outlook(job: Job, planned: Plan) -> Outlook:
+    """Named step by step; nothing is written, and of inputs only files that were touched are read (by the plan)."""
+    work, pieces = job.work, known_pieces(job.work, planned)
+    corpus = None if pieces is None else Corpus.of(pieces)
+    steps = [
+        reading(job, planned),
+        *measuring(job, planned),
+        *comparing(job, corpus),
+        *shipping(job, pieces, corpus),
+    ]
+    return Outlook(tuple(steps), tuple(warnings(work.placed)), finished(job, planned) is not None)
+
+
+def reading(job: Job, planned: Plan) -> Step:
+    store, aliases = job.work.store, {alias.of for alias in planned.aliases}
+    unread = [one for one in planned.splits if not store.exists(receipts.receipt_name(receipt_of(one)))]
+    new = [one for one in unread if receipt_of(one) not in aliases]
+    size = sum(one.bytes for one in new)
+    notes = [f"{size / 1e6:,.1f} MB"] if new else []
+    notes += [f"{len(unread) - len(new)} touched but equal"] if aliases else []
+    return Step("ingest", "read", len(new), len(planned.splits), "splits", ", ".join(notes))
+
+
+def measuring(job: Job, planned: Plan) -> Iterator[Step]:
+    """One step a measure, over the pieces that are known."""
+    pieces = known_by_split(job, planned)
+    lacking = [{placed.key for placed in missing(job.work, piece)} for piece in pieces]
+    unread = len(pieces) < 1 or reading(job, planned).todo
+    for placed in wanted(job.work.placed):
+        todo = sum(placed.key in keys for keys in lacking)
+        note = "and all that will be read" if unread else ""
+        name = f"measure {type(placed.measure).__name__}"
+        yield Step("columns", name, todo or (None if unread else 0), len(pieces), "pieces", note)
+
+
+def known_by_split(job: Job, planned: Plan) -> list[Piece]:
+    one_by_one = (known_pieces(job.work, Plan((split,), {}, planned.aliases)) for split in planned.splits)
+    return [piece for pieces in one_by_one for piece in pieces or ()]
+
+
+def comparing(job: Job, corpus: Corpus | None) -> Iterator[Step]:
+    standing = standing_comparisons(job.work, corpus)
+    for stage in job.work.placed.comparisons:
+        why = "" if stage.name in standing else "the corpus or a stage before it is new"
+        yield Step("marks", stage.name, int(stage.name not in standing), 1, "comparisons", why)
+
+
+def shipping(job: Job, pieces: list[Piece] | None, corpus: Corpus | None) -> Iterator[Step]:
+    """Tokens, decisions and packs: exact when nothing before them is to be done."""
+    work, decided = job.work, pieces is not None and corpus is not None and settled(job, pieces, corpus)
+    if not decided or pieces is None or corpus is None:
+        yield from (Step(kind, kind, None, 0, "") for kind in ("tokens", "decisions", "packs"))
+        return
+    asked = [
+        int(np.sum(asked_rows(piece, work, *judge_piece(work, piece, corpus, work.placed.stages))))
+        for piece in pieces
+    ]
+    yield Step("tokens", "tokens", sum(asked), sum(piece.rows for piece in pieces), "documents")
+    undecided = [
+        piece for piece in pieces if receipts.find(work.store, decisions_of(work, piece, corpus)) is None
+    ]
+    yield Step("decisions", "decisions", len(undecided), len(pieces), "pieces")
+    standing = receipts.find(work.store, packs_of(work, corpus)) is not None
+    yield Step(
+        "packs",
+        "packs",
+        0 if standing else 1,
+        1,
+        "mixes",
+        "" if standing else "only shards whose documents changed",
+    )
+
+
+def settled(job: Job, pieces: list[Piece], corpus: Corpus) -> bool:
+    """Whether all that judging reads is there."""
+    measured = not any(missing(job.work, piece) for piece in pieces)
+    rules = [stage for stage in job.work.placed.stages if stage.statistics and stage.kind in (RULE, EDITOR)]
+    return (
+        measured
+        and not rules
+        and len(standing_comparisons(job.work, corpus)) == len(job.work.placed.comparisons)
+    )
+
+
+def warnings(placed: Placed) -> Iterator[str]:
+    """An order that wastes work."""
+    compared = None
+    for stage in placed.stages:
+        if stage.kind == COMPARISON:
+            compared = compared or stage.name
+        elif stage.kind in (RULE, EDITOR) and compared and not stage.statistics:
+            yield f"{stage.name} stands after {compared}: what it drops was compared for nothing; move it before {compared}"

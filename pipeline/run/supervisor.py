@@ -1,0 +1,155 @@
+"""A local run that survives the loss of a worker: the pipeline in a child process, watched, and started again.
+
+FnApiRunner with `multi_processing` either ends with "Channel closed prematurely" when a worker dies, or hangs (both were
+seen). So: whoever watches ends what is left and starts the same pipeline again. Only for a lost worker, never for an error in
+code; what was published stands, so only lost work is done again.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import IO
+
+import psutil
+
+STARTS = 4  # the first, and three more
+GRACE = 5.0  # seconds between the loss of a worker and the end of its pipeline: at a normal end they come together
+DONE = "pipeline done"  # the child's word that its workers may go
+
+
+class RunFailed(RuntimeError):
+    """The pipeline ended with an error; the message holds what it said."""
+
+
+@dataclass
+class Child:
+    """One start of the pipeline."""
+
+    process: subprocess.Popen[str]
+    said: list[str] = field(default_factory=list)
+    workers: set[int] = field(default_factory=set)
+    lost_at: float | None = None
+
+    @property
+    def done(self) -> bool:
+        return DONE in self.said
+
+    def watch(self, now: float) -> None:
+        """Note workers that came, and the time when one went."""
+        alive = worker_pids(self.process.pid)
+        if self.workers - alive and self.lost_at is None:
+            self.lost_at = now
+        self.workers |= alive
+
+    def hangs(self, now: float) -> bool:
+        return self.lost_at is not None and not self.done and now - self.lost_at > GRACE
+
+    def end(self) -> None:
+        """End the child and all of its workers: they share its process group."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+
+
+def supervise(command: Sequence[str], tick: Callable[[], None], tell: Callable[[str], None]) -> None:
+    """Run the command until it ends well. `tick` is called a few times a second; `tell` gets a sentence when it starts again.
+
+    Raises RunFailed with the end of what it said when it fails by itself, or loses a worker at every start.
+    """
+    for start in range(STARTS):
+        child, error = start_child(command)
+        try:
+            lost = wait(child, tick)
+        finally:
+            child.end()
+        if not lost:
+            if child.process.returncode:
+                raise RunFailed(tail(error))
+            return
+        tell(f"a worker was lost; starting again ({start + 1} of {STARTS - 1}), what was published stands")
+    raise RunFailed(
+        f"a worker was lost at each of {STARTS} starts; the machine may be out of memory:\n{tail(error)}"
+    )
+
+
+def start_child(command: Sequence[str]) -> tuple[Child, IO[str]]:
+    """The process in a session of its own, with threads that keep its words."""
+    import tempfile
+
+    error = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  # lives as long as the child
+    process = subprocess.Popen(
+        list(command),
+        stdout=subprocess.PIPE,
+        stderr=error,
+        text=True,
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+    )
+    child = Child(process)
+    threading.Thread(target=listen, args=(process.stdout, child.said), daemon=True).start()
+    return child, error
+
+
+def listen(stream: IO[str] | None, said: list[str]) -> None:
+    for line in stream or ():
+        said.append(line.strip())
+
+
+def wait(child: Child, tick: Callable[[], None]) -> bool:
+    """Until the child ended or hangs; True when a worker was lost on the way and the pipeline did not finish."""
+    while child.process.poll() is None:
+        child.watch(time.monotonic())
+        if child.hangs(time.monotonic()):
+            return True
+        tick()
+        time.sleep(0.2)
+    return bool(child.process.returncode) and child.lost_at is not None and not child.done
+
+
+def worker_pids(parent: int) -> set[int]:
+    """The living Beam workers below a process."""
+    try:
+        below = psutil.Process(parent).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return set()
+    return {one.pid for one in below if is_worker(one)}
+
+
+def is_worker(process: psutil.Process) -> bool:
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return any("sdk_worker_main" in word for word in process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+
+
+def tail(stream: IO[str], lines: int = 40) -> str:
+    """The last lines of what the child wrote."""
+    stream.seek(0)
+    return "\n".join(stream.read().splitlines()[-lines:])
+
+
+def end_with_parent() -> None:
+    """In the child: end the whole group when whoever watches is gone (kill -9 leaves no time to say so)."""
+    parent = os.getppid()
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.3)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=look, daemon=True).start()
+
+
+def say_done() -> None:
+    """In the child: from here on workers may go."""
+    print(DONE, flush=True)  # noqa: T201
+    sys.stdout.flush()

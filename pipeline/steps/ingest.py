@@ -1,0 +1,239 @@
+"""Raw bytes → pieces: the one reading of a split, with every measure taken on the way.
+
+Documents go to `documents/<digest>.parquet`, what could not become one to `quarantine/<digest>.parquet`, columns beside
+them; the split's receipt comes last and names the pieces. A split whose receipt is there is not opened.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.data import receipts, tables
+from pipeline.data.receipts import Receipt
+from pipeline.data.schemas import QUARANTINE
+from pipeline.data.store import LocalStore
+from pipeline.kernels import hashing
+from pipeline.readers import Extent, Read, read
+from pipeline.steps.measure import ColumnsWriter, Measuring, measure, wanted
+from pipeline.steps.work import Piece, Split, Work
+
+UNREADABLE = "unreadable"
+
+
+def ingest(split: Split, work: Work) -> list[Piece]:
+    """The split's pieces, read and measured now or before."""
+    receipt = receipts.find(work.store, receipt_of(split))
+    if receipt is None:
+        receipt = read_split(split, work)
+    return [measure(piece, work) for piece in pieces_of(receipt)]
+
+
+def receipt_of(split: Split) -> str:
+    return f"ingest/{split.key}"
+
+
+def pieces_of(receipt: Receipt) -> list[Piece]:
+    """The pieces that an ingest receipt names."""
+    return [Piece.loads(json.dumps(piece)) for piece in receipt.facts["pieces"]]
+
+
+def read_split(split: Split, work: Work) -> Receipt:
+    """Read, measure, publish."""
+    tally = Tally()
+    pieces, quarantined = [], []
+    for batches in cut(reads(split, work, tally), work):
+        documents, quarantine = PieceWriter(split, work), tables.TableWriter(work.store, QUARANTINE)
+        for one in batches:
+            documents.write(one.documents)
+            quarantine.write(one.quarantine)
+        pieces += documents.publish()
+        quarantined += publish_quarantine(work.store, quarantine)
+    facts = {
+        "input": split.input,
+        "reading": split.reading,
+        "limit": split.limit,
+        "batches": split.batches,
+        "pieces": [json.loads(piece.dumps()) for piece in pieces],
+        "quarantine": quarantined,
+        "extents": extents(split, tally),
+        "replaced": tally.replaced,
+    }
+    return receipts.publish(work.store, Receipt(receipt_of(split), facts, tally.files(pieces, quarantined)))
+
+
+@dataclass
+class Tally:
+    """What reading the extents of one split found, extent by extent."""
+
+    digests: list[str] = field(default_factory=list)  # of the raw bytes
+    records: list[int] = field(default_factory=list)
+    replaced: int = 0  # literal U+FFFC
+
+    def files(self, pieces: list[Piece], quarantined: list[dict[str, Any]]) -> dict[str, str]:
+        names = {piece.documents: piece.name for piece in pieces}
+        return names | {f"quarantine/{one['name']}.parquet": one["name"] for one in quarantined}
+
+
+def extents(split: Split, tally: Tally) -> list[dict[str, Any]]:
+    """Each extent with its fingerprint and the digest of its raw bytes, so that a touched but equal file is known again."""
+    rows = zip(split.extents, split.prints, tally.digests, tally.records, strict=False)
+    return [
+        {
+            "file": extent.relative,
+            "start": extent.start,
+            "stop": extent.stop,
+            "print": mark,
+            "digest": raw,
+            "records": records,
+        }
+        for extent, mark, raw, records in rows
+    ]
+
+
+def reads(split: Split, work: Work, tally: Tally) -> Iterator[Read]:
+    """What the split's extents hold, in order, up to the limit; a file that changed since the plan is refused."""
+    reading, left = work.readings[split.input], split.limit
+    for extent, planned in zip(split.extents, split.prints, strict=True):
+        if left is not None and left <= 0:
+            return
+        check_unchanged(extent, planned)
+        for one in count(read(extent, reading, open_file), tally):
+            kept = one if left is None else one._replace(documents=one.documents.slice(0, left))
+            left = None if left is None else left - kept.documents.num_rows
+            yield kept
+            if left is not None and left <= 0:
+                return
+        check_unchanged(extent, planned)
+
+
+def count(stream: Iterator[Read], tally: Tally) -> Iterator[Read]:
+    """Pass on the reads of one extent; its totals go to the tally."""
+    raise NotImplementedError
+
+
+def open_file(path: str) -> Any:
+    return open(path, "rb")
+
+
+def fingerprint(path: str) -> str:
+    """Size and time of change: what tells, without reading, that a file may be another."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return UNREADABLE
+    return f"{found.st_size}-{found.st_mtime_ns}"
+
+
+def check_unchanged(extent: Extent, planned: str) -> None:
+    if (now := fingerprint(extent.path)) != planned:
+        raise RuntimeError(f"{extent.path}: changed since the run was planned ({planned} → {now}); run again")
+
+
+def cut(stream: Iterator[Read], work: Work) -> Iterator[Iterator[Read]]:
+    """The reads as one stream of full batches a piece."""
+    batches = coalesce(stream)
+    ahead = next(batches, None)
+
+    def piece() -> Iterator[Read]:
+        nonlocal ahead
+        size = rows = 0
+        while ahead is not None:
+            size, rows = size + ahead.documents["text"].nbytes, rows + ahead.documents.num_rows
+            if rows > ahead.documents.num_rows and (size > work.piece_bytes or rows > work.piece_rows):
+                return
+            one, ahead = ahead, next(batches, None)
+            yield one
+
+    while ahead is not None:
+        yield piece()
+
+
+def coalesce(stream: Iterator[Read]) -> Iterator[Read]:
+    """Small reads joined until a batch is full."""
+    held: list[Read] = []
+    size = rows = 0
+    for one in stream:
+        more, longer = one.documents["text"].nbytes, max(one.documents.num_rows, one.quarantine.num_rows)
+        if held and (size + more > tables.BATCH_BYTES or rows + longer > tables.BATCH_ROWS):
+            yield join(held)
+            held, size, rows = [], 0, 0
+        held.append(one)
+        size, rows = size + more, rows + longer
+    if held:
+        yield join(held)
+
+
+def join(reads: list[Read]) -> Read:
+    if len(reads) == 1:
+        return reads[0]
+    documents = tables.as_batch(pa.Table.from_batches([one.documents for one in reads]))
+    quarantine = tables.as_batch(pa.Table.from_batches([one.quarantine for one in reads]))
+    return reads[0]._replace(documents=documents, quarantine=quarantine)
+
+
+class PieceWriter:
+    """One piece: documents and all their columns, batch by batch."""
+
+    def __init__(self, split: Split, work: Work) -> None:
+        self.split, self.work = split, work
+        self.documents: tables.TableWriter | None = None
+        self.columns: list[ColumnsWriter] = []
+        self.fold, self.bytes, self.first, self.last = (0, 0), 0, "", ""
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Documents in id order, at most one batch of them."""
+        if not batch.num_rows:
+            return
+        if self.documents is None:
+            self.documents = tables.TableWriter(self.work.store, batch.schema)
+            self.columns = [ColumnsWriter(self.work.store, placed) for placed in wanted(self.work.placed)]
+        self.documents.write(batch)
+        measuring = Measuring(batch)
+        for writer in self.columns:
+            writer.write(measuring)
+        self.fold = add(self.fold, fold(batch))
+        self.bytes += pc.sum(pc.binary_length(batch["text"])).as_py()
+        self.reach(batch["id"])
+
+    def reach(self, ids: pa.Array) -> None:
+        ends = pc.min_max(pc.cast(ids, pa.binary())).as_py()
+        self.first = min(self.first or ends["min"].hex(), ends["min"].hex())
+        self.last = max(self.last, ends["max"].hex())
+
+    def publish(self) -> list[Piece]:
+        """No piece where there is no document; else one, whose name is its content."""
+        if self.documents is None:
+            return []
+        self.documents.writer.close()
+        name = receipts.file_digest(self.documents.path)
+        rows = self.documents.rows
+        piece = Piece(name, self.split.input, rows, self.bytes, self.fold, self.first, self.last)
+        self.documents.publish(piece.documents)
+        for writer in self.columns:
+            writer.publish(name)
+        return [piece]
+
+
+def fold(batch: pa.RecordBatch) -> tuple[int, int]:
+    """A digest of the rows that adds up over any cutting; the text takes part by its digest."""
+    return hashing.fold(batch.drop_columns(["text"]))
+
+
+def add(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return (one[0] + other[0]) % (1 << 64), (one[1] + other[1]) % (1 << 64)
+
+
+def publish_quarantine(store: LocalStore, writer: tables.TableWriter) -> list[dict[str, Any]]:
+    """The quarantine file of one piece, when it has rows."""
+    writer.writer.close()
+    if not writer.rows:
+        os.unlink(writer.path)
+        return []
+    name = receipts.file_digest(writer.path)
+    writer.publish(f"quarantine/{name}.parquet")
+    return [{"name": name, "rows": writer.rows}]

@@ -1,0 +1,116 @@
+"""Documents → columns: every placed measure over one batch in memory, or over a piece that was read before."""
+
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.data import receipts, tables
+from pipeline.data.receipts import Receipt
+from pipeline.data.store import LocalStore
+from pipeline.kernels import cuts as cutting
+from pipeline.steps.placed import Edit, Placed, PlacedMeasure
+from pipeline.steps.view import View, no_cuts
+from pipeline.steps.work import Piece, Work
+
+
+class Measuring:
+    """The measures of one batch of documents, each computed once, the text edited as its place asks."""
+
+    def __init__(self, documents: pa.RecordBatch) -> None:
+        self.documents = documents
+        self.done: dict[str, pa.RecordBatch] = {}
+        self.texts: dict[tuple[str, ...], pa.StringArray] = {}
+
+    @cached_property
+    def view(self) -> View:
+        return View(self.documents, self.columns)
+
+    def columns(self, placed: PlacedMeasure) -> pa.RecordBatch:
+        """The measure's columns, checked against what it declares."""
+        if placed.key not in self.done:
+            given = pa.RecordBatch.from_pydict(
+                {name: self.read(name, placed.edits) for name in placed.measure.reads}
+            )
+            self.done[placed.key] = checked(placed.measure, placed.measure(given), self.documents.num_rows)
+        return self.done[placed.key]
+
+    def read(self, name: str, edits: tuple[Edit, ...]) -> pa.Array:
+        if name == "text":
+            return self.text(edits)
+        if name == "cuts":
+            found = self.view.cuts(edits)
+            return found if found is not None else no_cuts(self.documents.num_rows)
+        return self.documents.column("text" if name == "original" else name)
+
+    def text(self, edits: tuple[Edit, ...]) -> pa.StringArray:
+        """The text as the editors left it."""
+        key = tuple(edit.key for edit in edits)
+        if key not in self.texts:
+            found = self.view.cuts(edits)
+            original = self.documents.column("text")
+            self.texts[key] = original if found is None else cutting.apply(original, found)
+        return self.texts[key]
+
+
+def checked(measure: Any, columns: pa.RecordBatch, rows: int) -> pa.RecordBatch:
+    name = type(measure).__name__
+    if columns.num_rows != rows:
+        raise ValueError(
+            f"measure {name} gave {columns.num_rows} rows for {rows} documents; it must give one each, in order"
+        )
+    if columns.schema != measure.columns:
+        raise ValueError(f"measure {name} gave columns\n{columns.schema}\nbut declares\n{measure.columns}")
+    return columns
+
+
+def wanted(placed: Placed) -> tuple[PlacedMeasure, ...]:
+    """All measures of a recipe, and the sizes that the books need."""
+    return tuple({one.key: one for one in (*placed.measures, *placed.sizes)}.values())
+
+
+def columns_of(placed: PlacedMeasure, piece: str) -> str:
+    """The step, and with .parquet the file, of one measure's columns of one piece."""
+    return f"columns/{placed.key}/{piece}"
+
+
+class ColumnsWriter:
+    """One measure's columns of one piece, batch by batch."""
+
+    def __init__(self, store: LocalStore, placed: PlacedMeasure) -> None:
+        self.store, self.placed = store, placed
+        self.writer = tables.TableWriter(store, placed.measure.columns)
+
+    def write(self, measuring: Measuring) -> None:
+        self.writer.write(measuring.columns(self.placed))
+
+    def publish(self, piece: str) -> Receipt:
+        """The columns, then their receipt."""
+        of = columns_of(self.placed, piece)
+        name = f"{of}.parquet"
+        self.writer.publish(name)
+        digest = receipts.file_digest(self.store.path(name))
+        return receipts.publish(self.store, Receipt(of, {"rows": self.writer.rows}, {name: digest}))
+
+
+def missing(work: Work, piece: Piece) -> list[PlacedMeasure]:
+    """The measures of this recipe that the piece has not had."""
+    names = (
+        (placed, receipts.receipt_name(columns_of(placed, piece.name))) for placed in wanted(work.placed)
+    )
+    return [placed for placed, name in names if not work.store.exists(name)]
+
+
+def measure(piece: Piece, work: Work) -> Piece:
+    """The piece, with all of its columns published; nothing is read when they are there."""
+    todo = missing(work, piece)
+    if not todo:
+        return piece
+    writers = [ColumnsWriter(work.store, placed) for placed in todo]
+    for batch in tables.batches(work.store, piece.documents):
+        measuring = Measuring(batch)
+        for writer in writers:
+            writer.write(measuring)
+    for writer in writers:
+        writer.publish(piece.name)
+    return piece

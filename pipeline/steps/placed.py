@@ -1,0 +1,165 @@
+"""Stages at their places: a recipe's list as what runs, with the key of every result.
+
+A measure's numbers depend on the text it is given, so on the editors before it. A comparison's marks depend on who is alive,
+so on every rule and comparison before it: the *chain*. Names of stages decide nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.data.keys import describe, digest
+from pipeline.data.schemas import CUTS, DOCUMENTS
+from pipeline.measures.edited import Edited
+
+RULE, EDITOR, COMPARISON, SAMPLE = "rule", "editor", "comparison", "sample"
+PLAIN = tuple(name for name in DOCUMENTS.names if not pa.types.is_nested(DOCUMENTS.field(name).type))
+ADDRESS = tuple(
+    name for name in PLAIN if name not in ("text", "extra")
+)  # document columns any stage may look at
+
+
+@dataclass(frozen=True)
+class Where:
+    """The rows that a stage speaks of. `homes`: which measure each named column comes from, None for documents' own."""
+
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    homes: Mapping[str, "PlacedMeasure | None"] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        homes = {name: home and home.key for name, home in self.homes.items()}
+        return digest(describe(dict(self.limits)), homes)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One editor's cuts, as later measures and the tokenizer see the text."""
+
+    home: "PlacedMeasure"
+    column: str
+    where: Where
+
+    @property
+    def key(self) -> str:
+        return digest(self.home.key, self.column, self.where.key)
+
+
+@dataclass(frozen=True)
+class PlacedMeasure:
+    measure: Any
+    edits: tuple[Edit, ...]
+    key: str
+
+
+@dataclass(frozen=True)
+class PlacedStage:
+    name: str
+    kind: str
+    rule: Any
+    where: Where
+    measures: tuple[PlacedMeasure, ...]
+    edits: tuple[Edit, ...]  # those before this stage
+    before: str  # the chain of all earlier stages
+    key: str  # of the stage itself at this place, its own limits included
+
+    @property
+    def statistics(self) -> tuple[Any, ...]:
+        return tuple(getattr(self.rule, "statistics", ()))
+
+    def edit(self) -> Edit:
+        """What an editor does to the text of later stages."""
+        home = next(placed for placed in self.measures if self.rule.cuts in placed.measure.columns.names)
+        return Edit(home, self.rule.cuts, self.where)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A whole recipe's stages. `chain`: who is alive after the last; `edits`: the text that ships."""
+
+    stages: tuple[PlacedStage, ...]
+    edits: tuple[Edit, ...]
+    chain: str
+
+    @property
+    def measures(self) -> tuple[PlacedMeasure, ...]:
+        """Every measure once, in the order of first use."""
+        used = [measure for stage in self.stages for measure in stage.measures]
+        return tuple({measure.key: measure for measure in used}.values())
+
+    @property
+    def sizes(self) -> tuple[PlacedMeasure, ...]:
+        """What is left of each document before any editor, and after each one."""
+        return tuple(size_after(self.edits[:count]) for count in range(len(self.edits) + 1))
+
+    @property
+    def comparisons(self) -> tuple[PlacedStage, ...]:
+        return tuple(stage for stage in self.stages if stage.kind == COMPARISON)
+
+    @property
+    def sample(self) -> PlacedStage | None:
+        """The stage that gives copies; it stands last."""
+        return next((stage for stage in self.stages if stage.kind == SAMPLE), None)
+
+
+def kind_of(rule: Any) -> str:
+    """Which shape an object has; TypeError when it has none of them."""
+    if hasattr(rule, "copies") and hasattr(rule, "statistics"):
+        return SAMPLE
+    if hasattr(rule, "nominate") and hasattr(rule, "settle"):
+        return COMPARISON
+    if not callable(rule) or not hasattr(rule, "reasons"):
+        raise TypeError(
+            f"{rule!r} is no stage: a rule has needs, reasons and __call__, a comparison nominate and settle"
+        )
+    return EDITOR if hasattr(rule, "cuts") else RULE
+
+
+def place(stages: Iterable[Any], chosen: Iterable[str] = ()) -> Placed:
+    """The stages of a recipe (rule, where, name) at their places. `chosen`: the columns that inputs bring along."""
+    placed: list[PlacedStage] = []
+    edits: tuple[Edit, ...] = ()
+    homes: dict[str, PlacedMeasure | None] = dict.fromkeys((*ADDRESS, *chosen))
+    chain = digest("nobody was dropped")
+    for stage in stages:
+        one = place_one(stage, edits, homes, chain)
+        placed.append(one)
+        chain = digest(chain, one.key)
+        homes |= {column: home for home in one.measures for column in home.measure.columns.names}
+        edits = (*edits, one.edit()) if one.kind == EDITOR else edits
+    return Placed(tuple(placed), edits, chain)
+
+
+def place_one(
+    stage: Any, edits: tuple[Edit, ...], homes: Mapping[str, PlacedMeasure | None], chain: str
+) -> PlacedStage:
+    rule, kind = stage.rule, kind_of(stage.rule)
+    unique = dict.fromkeys(getattr(rule, "needs", ()))  # equal measures are computed once
+    measures = tuple(place_measure(measure, edits) for measure in unique)
+    where = Where(dict(stage.where), {name: find_home(stage.name, name, homes) for name in stage.where})
+    key = digest(describe(rule), where.key, [measure.key for measure in measures])
+    one = PlacedStage(stage.name, kind, rule, where, measures, edits, chain, key)
+    if kind == EDITOR and one.edit().home.measure.columns.field(rule.cuts).type != CUTS:
+        raise TypeError(f"{stage.name}: column {rule.cuts!r} of an editor has type {CUTS}")
+    return one
+
+
+def place_measure(measure: Any, edits: tuple[Edit, ...]) -> PlacedMeasure:
+    """Editors concern only measures that read the text."""
+    seen = edits if "text" in measure.reads else ()
+    return PlacedMeasure(measure, seen, digest(describe(measure), [edit.key for edit in seen]))
+
+
+def find_home(stage: str, column: str, homes: Mapping[str, PlacedMeasure | None]) -> PlacedMeasure | None:
+    if column not in homes:
+        raise ValueError(
+            f"{stage}: where: unknown column {column!r}; known at this place: {', '.join(sorted(homes))}"
+        )
+    return homes[column]
+
+
+def size_after(edits: tuple[Edit, ...]) -> PlacedMeasure:
+    """The measure that says how many characters these editors left."""
+    return place_measure(Edited(), edits)

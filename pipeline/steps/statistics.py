@@ -1,0 +1,49 @@
+"""One statistic of the whole corpus, step by step: a part from each piece, merged into one small file."""
+
+import pyarrow as pa
+
+from pipeline.data import receipts, slices, tables
+from pipeline.data.keys import digest
+from pipeline.data.receipts import Receipt
+from pipeline.steps.judge import judge_piece, statistic_of
+from pipeline.steps.placed import SAMPLE, PlacedStage
+from pipeline.steps.tokens import lengths
+from pipeline.steps.work import Corpus, Piece, Work
+
+
+def partial(piece: Piece, work: Work, stage: PlacedStage, corpus: Corpus) -> str:
+    """The name of a slice file with the piece's part of each statistic that a stage needs."""
+    steps = [statistic_of(work, one, stage, corpus) for one in stage.statistics]
+    name = f"{slices.FOLDER}/statistics/{digest(steps)}/{piece.name}"
+    if not work.store.exists(name):
+        seen = seen_by(piece, work, stage, corpus)
+        parts = ((str(index), one.partial(seen)) for index, one in enumerate(stage.statistics))
+        slices.write(work.store, name, ((target, tables.as_batch(part)) for target, part in parts))
+    return name
+
+
+def seen_by(piece: Piece, work: Work, stage: PlacedStage, corpus: Corpus) -> pa.RecordBatch:
+    """What a stage sees of those who are alive before it and in its scope; a sample rule sees their tokens too."""
+    earlier = work.placed.stages[: work.placed.stages.index(stage)]
+    view, verdicts = judge_piece(work, piece, corpus, earlier)
+    seen = view.seen(stage)
+    if stage.kind == SAMPLE:
+        seen = seen.append_column("tokens", lengths(work, piece, view.documents["id"]))
+    return seen.filter(pa.array(verdicts.alive)).filter(
+        view.applies(stage.where).filter(pa.array(verdicts.alive))
+    )
+
+
+def merge(names: list[str], work: Work, stage: PlacedStage, corpus: Corpus) -> str:
+    """Publish the statistics of a stage; their parts may come in any order."""
+    for index, one in enumerate(stage.statistics):
+        of = statistic_of(work, one, stage, corpus)
+        if receipts.find(work.store, of) is None:
+            parts = slices.read(work.store, sorted(names), str(index))
+            table = one.merge([pa.Table.from_batches([part]) for part in parts])
+            tables.write(work.store, table, f"{of}.parquet")
+            digest_of_file = receipts.file_digest(work.store.path(f"{of}.parquet"))
+            receipts.publish(
+                work.store, Receipt(of, {"rows": table.num_rows}, {f"{of}.parquet": digest_of_file})
+            )
+    return stage.name

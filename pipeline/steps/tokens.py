@@ -1,0 +1,124 @@
+"""Living documents → tokens, piece by piece, kept as fragments: a step computes only rows that no fragment holds.
+
+A fragment is `tokens/<key>/<piece>/<digest of the rows asked>.parquet`; the key says tokenizer and editors, never a limit, so
+a moved limit tokenises only documents that come back.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.data import receipts, schemas, tables
+from pipeline.data.keys import digest
+from pipeline.data.receipts import FOLDER, Receipt
+from pipeline.data.store import LocalStore
+from pipeline.kernels import cuts as cutting
+from pipeline.ship.tokenize import Tokenizer, load
+from pipeline.steps.judge import Verdicts, judge_piece
+from pipeline.steps.view import View
+from pipeline.steps.work import Corpus, Piece, Work
+
+
+@lru_cache(maxsize=2)
+def tokenizer(path: str, end_token: str) -> Tokenizer:
+    """One tokenizer a process."""
+    return load(path, end_token)
+
+
+def tokenize(piece: Piece, work: Work, corpus: Corpus) -> Piece:
+    """The piece, with the tokens of all its living documents published."""
+    view, verdicts = judge_piece(work, piece, corpus, work.placed.stages)
+    asked = asked_rows(piece, work, view, verdicts)
+    if asked.any():
+        write_fragment(piece, work, view, asked)
+    return piece
+
+
+def asked_rows(piece: Piece, work: Work, view: View, verdicts: Verdicts) -> np.ndarray:
+    """bool[n]: alive, and in no fragment yet."""
+    return verdicts.alive & ~np.asarray(pc.is_in(view.documents["id"], held_ids(work, piece)))
+
+
+def write_fragment(piece: Piece, work: Work, view: View, asked: np.ndarray) -> None:
+    """Tokens of the rows asked, in document order."""
+    encoder = tokenizer(work.pack.tokenizer, work.pack.end_token)
+    of = fragment_of(work, piece, view.documents["id"].filter(pa.array(asked)))
+    with tables.TableWriter(work.store, schemas.tokens(encoder.dtype)) as writer:
+        for batch in texts(piece, work, view, asked):
+            tokens = encoder.encode(batch["text"])
+            writer.write(
+                pa.RecordBatch.from_arrays([batch["id"], batch["source"], tokens], schema=writer.schema)
+            )
+        writer.publish(f"{of}.parquet")
+    files = {f"{of}.parquet": receipts.file_digest(work.store.path(f"{of}.parquet"))}
+    receipts.publish(work.store, Receipt(of, {"rows": writer.rows}, files))
+
+
+def texts(piece: Piece, work: Work, view: View, asked: np.ndarray) -> Iterator[pa.RecordBatch]:
+    """(id, source, text) of the rows asked, the text as the editors leave it; row groups without any are not decoded."""
+    cuts = view.cuts(work.placed.edits)
+    file, row = tables.open_table(work.store, piece.documents), 0
+    for group in range(file.num_row_groups):
+        rows = file.metadata.row_group(group).num_rows
+        mask = pa.array(asked[row : row + rows])
+        if pc.any(mask).as_py():
+            batch = tables.as_batch(file.read_row_group(group, columns=["id", "source", "text"])).filter(mask)
+            if cuts is not None:
+                edited = cutting.apply(batch["text"], cuts.slice(row, rows).filter(mask))
+                batch = batch.set_column(2, "text", edited)
+            yield batch
+        row += rows
+
+
+def folder_of(work: Work, piece: Piece) -> str:
+    return f"tokens/{work.tokens_key}/{piece.name}"
+
+
+def fragment_of(work: Work, piece: Piece, ids: pa.Array) -> str:
+    """The step that tokenises these rows."""
+    rows = digest([identifier.hex() for identifier in ids.to_pylist()])
+    return f"{folder_of(work, piece)}/{rows}"
+
+
+def fragments(work: Work, piece: Piece) -> list[str]:
+    """The files of all fragments of a piece that have their receipt."""
+    folder = folder_of(work, piece)
+    names = work.store.list(f"{FOLDER}/{folder}")
+    return [f"{name.removeprefix(f'{FOLDER}/').removesuffix('.json')}.parquet" for name in names]
+
+
+def held_ids(work: Work, piece: Piece) -> pa.Array:
+    found = [tables.read(work.store, name, ["id"])["id"] for name in fragments(work, piece)]
+    return (
+        pa.concat_arrays([chunk for one in found for chunk in one.chunks])
+        if found
+        else pa.array([], schemas.ID)
+    )
+
+
+def read_tokens(work: Work, piece: Piece, ids: pa.Array) -> pa.Table:
+    """(id, source, tokens) of these documents, row for row; every one of them must have been tokenised."""
+    held = pa.concat_tables(
+        [tables.read(work.store, name) for name in fragments(work, piece)] or [empty(work)]
+    )
+    rows = pc.index_in(ids, held["id"].combine_chunks())
+    if rows.null_count:
+        raise ValueError(
+            f"{folder_of(work, piece)}: {rows.null_count} documents have no tokens; run again with --repair"
+        )
+    return held.take(rows)
+
+
+def empty(work: Work) -> pa.Table:
+    return schemas.tokens(tokenizer(work.pack.tokenizer, work.pack.end_token).dtype).empty_table()
+
+
+def lengths(work: Work, piece: Piece, ids: pa.Array) -> pa.Array:
+    """int32[n]: tokens of each document, end token included; null where it was not tokenised."""
+    found = [tables.read(work.store, name, ["id", "tokens"]) for name in fragments(work, piece)]
+    held = pa.concat_tables(found or [empty(work)])
+    counts = pc.list_value_length(held["tokens"].combine_chunks())
+    return counts.take(pc.index_in(ids, held["id"].combine_chunks()))

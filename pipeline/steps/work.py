@@ -1,0 +1,119 @@
+"""What every step of a run is given, and the two things that travel between steps: splits in, pieces on.
+
+All three are plain values; a split or a piece crosses an engine as its JSON text.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from pipeline.data.keys import digest
+from pipeline.data.store import LocalStore
+from pipeline.readers import Extent, Reading
+from pipeline.steps.placed import Placed
+
+PIECE_BYTES = 64 << 20  # of text
+PIECE_ROWS = 250_000
+
+
+@dataclass(frozen=True)
+class Split:
+    """One unit of reading: a range of a large file, a whole archive, or a batch of small files.
+
+    `key` says what was planned: reading, addresses, fingerprints. `prints`: the fingerprint of each extent's file.
+    """
+
+    input: str
+    key: str
+    extents: tuple[Extent, ...]
+    prints: tuple[str, ...]
+    bytes: int  # on disk
+    batches: int = 0  # how many batches this input's small files are dealt to; 0 when this is none
+    limit: int | None = None  # documents at most, when a recipe is tried
+    reading: str = ""  # the key of how it is read
+
+    def dumps(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @staticmethod
+    def loads(text: str) -> "Split":
+        fields = json.loads(text)
+        extents = tuple(Extent(**extent) for extent in fields.pop("extents"))
+        return Split(extents=extents, prints=tuple(fields.pop("prints")), **fields)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Documents that are kept in one file, in id order. Its name is the digest of that file."""
+
+    name: str
+    input: str
+    rows: int
+    bytes: int  # of text
+    fold: tuple[int, int]  # of all rows: folds of pieces add up to the same, however they were cut
+    first: str  # ids
+    last: str
+
+    @property
+    def documents(self) -> str:
+        return f"documents/{self.name}.parquet"
+
+    def dumps(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @staticmethod
+    def loads(text: str) -> "Piece":
+        fields = json.loads(text)
+        return Piece(fold=tuple(fields.pop("fold")), **fields)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All pieces of a run, as corpus-wide steps name them: a digest that no cutting changes."""
+
+    rows: int
+    bytes: int
+    fold: tuple[int, int]
+
+    @property
+    def digest(self) -> str:
+        return digest(self.rows, self.bytes, [f"{lane:016x}" for lane in self.fold])
+
+    @staticmethod
+    def of(pieces: "list[Piece]") -> "Corpus":
+        """The sum of the pieces, in any order."""
+        lanes = [sum(piece.fold[lane] for piece in pieces) % (1 << 64) for lane in (0, 1)]
+        return Corpus(sum(p.rows for p in pieces), sum(p.bytes for p in pieces), (lanes[0], lanes[1]))
+
+
+@dataclass(frozen=True)
+class Pack:
+    """How documents become packs: the fields of the recipe's output that can change a shard's bytes."""
+
+    tokenizer: str  # path
+    tokenizer_digest: str
+    end_token: str
+    pad_token: str
+    length: int
+    pool_tokens: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """The settings of one run. Only `store`, `readings`, `placed` and `pack` decide; the rest may differ between equal runs."""
+
+    store: LocalStore
+    readings: Mapping[str, Reading]  # by input name
+    placed: Placed
+    pack: Pack
+    piece_bytes: int = PIECE_BYTES
+    piece_rows: int = PIECE_ROWS
+    buckets: int | None = None  # of a comparison; None: from the number of rows
+
+    @property
+    def tokens_key(self) -> str:
+        """What decides the tokens of a text: tokenizer, end token, editors."""
+        return digest(
+            self.pack.tokenizer_digest, self.pack.end_token, [edit.key for edit in self.placed.edits]
+        )
