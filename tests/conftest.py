@@ -1,8 +1,10 @@
-"""What every test may use: the shared real data, when it is there."""
+"""What every test may use: the shared real data, when it is there; and the summary of what did not run."""
 
 from pathlib import Path
 
 import pytest
+
+pytest_plugins = ["tests.summary"]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -6,7 +6,7 @@ them; the split's receipt comes last and names the pieces. A split whose receipt
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from pipeline.data.receipts import Receipt
 from pipeline.data.schemas import QUARANTINE
 from pipeline.data.store import LocalStore
 from pipeline.kernels import hashing
-from pipeline.readers import Extent, Read, read
+from pipeline.readers import Extent, Read, Total, read
 from pipeline.steps.measure import ColumnsWriter, Measuring, measure, wanted
 from pipeline.steps.work import Piece, Split, Work
 
@@ -111,9 +111,12 @@ def reads(split: Split, work: Work, tally: Tally) -> Iterator[Read]:
         check_unchanged(extent, planned)
 
 
-def count(stream: Iterator[Read], tally: Tally) -> Iterator[Read]:
-    """Pass on the reads of one extent; its totals go to the tally."""
-    raise NotImplementedError
+def count(stream: Generator[Read, None, Total], tally: Tally) -> Iterator[Read]:
+    """Pass on the reads of one extent; its totals, which come last, go to the tally."""
+    total = yield from stream
+    tally.digests.append(total.digest)
+    tally.records.append(total.records)
+    tally.replaced += total.replaced
 
 
 def open_file(path: str) -> Any:

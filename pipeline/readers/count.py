@@ -1,0 +1,34 @@
+"""How many rows an extent gives, counted from its bytes without making any: for the books."""
+
+from collections.abc import Iterable
+
+from pipeline.readers.archives import blocks
+from pipeline.readers.raw import Raw
+from pipeline.readers.shape import BOM, Broken, Extent, Open, Reading
+
+
+def count_records(extent: Extent, reading: Reading, open_: Open) -> int:
+    """Lines that are not blank, or files; an empty file, or the rest of a broken one, is one record."""
+    if reading.format == "text":
+        return 1
+    with Raw(extent, open_) as raw:
+        return count_lines(blocks(raw), extent.start, extent.stop)
+
+
+def count_lines(blocks: Iterable[bytes], start: int, stop: int | None) -> int:
+    """How many lines that are not blank start in [start, stop), of `blocks` that begin at byte max(0, start - 1)."""
+    rows, at, ours, shown = 0, max(0, start - 1), start == 0, False  # shown: the line at hand is not blank
+    try:
+        for block in blocks:
+            first = BOM if at == 0 else b""
+            for index, part in enumerate(block.removeprefix(first).split(b"\n")):
+                if index:
+                    at, rows, shown, ours = at + 1, rows + shown, False, True
+                    if stop is not None and at >= stop:
+                        return rows
+                shown = shown or (ours and bool(part.strip()))
+                at += len(part)
+            at += len(first) if block.startswith(first) else 0
+    except Broken:
+        return rows + 1
+    return rows + shown

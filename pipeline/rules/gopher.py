@@ -1,0 +1,64 @@
+"""Drop pages whose surface no good page has (Rae et al. 2021, appendix A.1)."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.measures.surface import Surface
+from pipeline.rules.shapes import check_order, first_of, per
+
+
+@dataclass(frozen=True)
+class GopherQuality:
+    """English and other spaced scripts. For Chinese see rules/chinese.py: the limits do not carry over.
+
+    A word is what str.split() gives, its length the mean over the text (dolma takes the median); lines count where
+    they hold more than white space; stop words count once each (DCLM counts them all).
+    """
+
+    min_words: int = 50
+    max_words: int = 100_000
+    min_word_length: float = 3  # mean characters per word
+    max_word_length: float = 10
+    max_symbol_ratio: float = 0.1  # '#' per word
+    max_ellipsis_ratio: float = 0.1  # '…' or '...' per word
+    max_bullet_lines: float = 0.9  # share of lines that begin with a bullet
+    max_ellipsis_lines: float = 0.3  # share of lines that end in an ellipsis
+    min_alphabetic_words: float = 0.8  # share of words with a letter
+    min_stop_words: int = 2  # distinct, of the, be, to, of, and, that, have, with
+
+    needs = (Surface(),)
+    version = 1
+    reasons = (
+        "too_few_words",
+        "too_many_words",
+        "words_too_short",
+        "words_too_long",
+        "too_many_symbols",
+        "too_many_ellipses",
+        "too_many_bullet_lines",
+        "too_many_ellipsis_lines",
+        "too_few_alphabetic_words",
+        "too_few_stop_words",
+    )
+
+    def __post_init__(self) -> None:
+        check_order(min_words=self.min_words, max_words=self.max_words)
+        check_order(min_word_length=self.min_word_length, max_word_length=self.max_word_length)
+
+    def __call__(self, seen: pa.RecordBatch) -> pa.Array:
+        words, lines = seen["words"], seen["lines"]
+        length = per(seen["word_characters"], words)
+        return first_of(
+            too_few_words=pc.less(words, self.min_words),
+            too_many_words=pc.greater(words, self.max_words),
+            words_too_short=pc.less(length, self.min_word_length),
+            words_too_long=pc.greater(length, self.max_word_length),
+            too_many_symbols=pc.greater(per(seen["symbols"], words), self.max_symbol_ratio),
+            too_many_ellipses=pc.greater(per(seen["ellipses"], words), self.max_ellipsis_ratio),
+            too_many_bullet_lines=pc.greater(per(seen["bullet_lines"], lines), self.max_bullet_lines),
+            too_many_ellipsis_lines=pc.greater(per(seen["ellipsis_lines"], lines), self.max_ellipsis_lines),
+            too_few_alphabetic_words=pc.less(per(seen["alphabetic_words"], words), self.min_alphabetic_words),
+            too_few_stop_words=pc.less(seen["stop_words"], self.min_stop_words),
+        )
