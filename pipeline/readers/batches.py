@@ -9,7 +9,7 @@ import pyarrow as pa
 from pipeline.data.ids import file_digest, make_ids
 from pipeline.data.schemas import DIGEST, QUARANTINE
 from pipeline.data.tables import BATCH_BYTES, BATCH_ROWS
-from pipeline.readers.shape import EXCERPT_BYTES, EXCERPT_CHARACTERS, Broken, Extent, Read, Reading, Refused
+from pipeline.readers.shape import EXCERPT_BYTES, EXCERPT_CHARACTERS, Extent, Read, Reading, Refused
 
 Row = tuple[Any, ...]  # digest, url, date, text, parts, media, parents, extra, then the chosen columns
 
@@ -27,28 +27,25 @@ class Batch:
         self.rows: list[Row] = []
         self.positions: list[int] = []
         self.refused: list[Row] = []  # position, reason, detail, excerpt
-        self.size = self.replaced = 0
+        self.held = self.size = self.replaced = 0
 
     def full(self, size: int) -> bool:
         """Whether a record of `size` raw bytes, which are never fewer than those of its text, must wait for the next batch."""
-        held = len(self.rows) + len(self.refused)
-        return held > 0 and (held == BATCH_ROWS or self.size + size > BATCH_BYTES)
+        return self.held > 0 and (self.held == BATCH_ROWS or self.size + size > BATCH_BYTES)
 
     def add(self, position: int, row: Row, size: int) -> None:
         self.rows.append(row)
         self.positions.append(position)
         self.size += size
+        self.held += 1
 
     def refuse(self, position: int, refused: Refused, beginning: bytes) -> None:
         self.refused.append((position, refused.reason, refused.detail, excerpt(beginning)))
-
-    def broke(self, broken: Broken) -> None:
-        self.refuse(broken.position, broken, broken.beginning)
+        self.held += 1
 
     def take(self) -> Read:
         """All rows so far, as one part of the extent."""
-        records = len(self.rows) + len(self.refused)
-        read = Read(self.documents(), self.quarantine(), records, self.replaced)
+        read = Read(self.documents(), self.quarantine(), self.held, self.replaced)
         self.clear()
         return read
 

@@ -44,7 +44,9 @@ class Reading:
     source: str
     format: str  # a key of FORMATS
     text: str = "text"  # the field of a record that holds its text
-    columns: tuple[tuple[str, str], ...] = ()  # fields of a record that become columns: (name, key of COLUMN_TYPES)
+    columns: tuple[
+        tuple[str, str], ...
+    ] = ()  # fields of a record that become columns: (name, key of COLUMN_TYPES)
     max_bytes: int = 16 << 20  # of one document's text
 
     version: ClassVar[int] = 1
@@ -57,9 +59,13 @@ class Reading:
         taken = {*DOCUMENTS.names, self.text}
         for column, kind in self.columns:
             if column in taken:
-                raise ValueError(f"{self.name}: column {column!r} has the name of another column; leave it out")
+                raise ValueError(
+                    f"{self.name}: column {column!r} has the name of another column; leave it out"
+                )
             if kind not in COLUMN_TYPES:
-                raise ValueError(f"{self.name}: {column}: unknown type {kind!r}; say {', '.join(COLUMN_TYPES)}")
+                raise ValueError(
+                    f"{self.name}: {column}: unknown type {kind!r}; say {', '.join(COLUMN_TYPES)}"
+                )
             taken.add(column)
 
     @property

@@ -2,29 +2,33 @@
 
 from collections.abc import Iterator
 
+from pipeline.readers.admit import admit
 from pipeline.readers.archives import blocks
 from pipeline.readers.batches import Batch
 from pipeline.readers.raw import Raw
-from pipeline.readers.shape import BOM, Broken, Read, Reading, Refused
-from pipeline.readers.texts import check_text
+from pipeline.readers.shape import BOM, EXCERPT_BYTES, Read, Reading, Refused
 
 
 def read_text(raw: Raw, reading: Reading) -> Iterator[Read]:
-    """One row: the document, or why there is none. Reasons: invalid_utf8, those of `check_text`, those of `blocks`."""
+    """One row: the document, or why there is none. Reasons: invalid_utf8, those of `admit`, those of `blocks`."""
     batch, held = Batch(raw.extent, reading), bytearray()
     try:
         for block in blocks(raw):
             held += block
-            if len(held) > reading.max_bytes + len(BOM):
-                raise Refused("too_large", f"more than {reading.max_bytes:,} bytes of text")
-        text = check_text(decode(held), reading.max_bytes)
+            check_size(held, reading.max_bytes)
+        text = admit(decode(held), reading.max_bytes)
     except Refused as refused:
-        batch.refuse(0, refused, bytes(held.removeprefix(BOM)[:1024]))
+        batch.refuse(0, refused, bytes(held[: EXCERPT_BYTES + len(BOM)]).removeprefix(BOM))
     else:
-        unknown = [None] * (len(batch.schema) - 6)
-        batch.add(0, (text.digest, None, None, text.data, *unknown), len(text.data))
+        rest = [None] * (len(batch.schema) - 6)
+        batch.add(0, (text.digest, None, None, text.data, *rest), len(text.data))
         batch.replaced = text.replaced
     yield batch.take()
+
+
+def check_size(held: bytearray, max_bytes: int) -> None:
+    if len(held) > max_bytes + len(BOM):
+        raise Refused("too_large", f"more than {max_bytes:,} bytes")
 
 
 def decode(data: bytearray) -> str:

@@ -206,8 +206,7 @@ def finish(job: Job, planned: Plan) -> dict[str, Any]:
     manifest = manifests.build(
         key=job.manifest_key(planned),
         recipe=recipes.dumps(job.recipe),
-        encoder=load(work.pack.tokenizer, work.pack.end_token),
-        pack=work.pack,
+        tokens=manifests.token_facts(encoder, work.pack.pad_token, work.pack.length),
         shards=shards,
         run=run_facts(job, planned, corpus, packs.facts["pools"]),
     )

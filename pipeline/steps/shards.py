@@ -127,7 +127,8 @@ def make_shard(name: str, slices: Iterable[pa.RecordBatch], work: Work) -> str:
             pa.Table.from_batches(list(slices)),
             tokenizer(work.pack.tokenizer, work.pack.end_token),
         )
-        packed, facts = packs.pack(rows, work.pack, encoder)
+        pack, pad = work.pack, encoder.token_id(work.pack.pad_token)
+        packed, facts = packs.pack(rows, pack.length, pad, pack.seed, encoder.ends)
         temporary = work.store.temporary()
         shards.write(packed, temporary)
         work.store.publish(temporary, name)

@@ -8,18 +8,20 @@ from pipeline.readers.shape import MARK, REPLACEMENT, Refused
 
 
 class Text(NamedTuple):
+    """A document's text as it is kept."""
+
     data: bytes  # UTF-8
-    digest: bytes  # blake2b-128
+    digest: bytes  # blake2b-128 of it
     replaced: int  # literal U+FFFC that became U+FFFD
 
 
-def check_text(text: str, max_bytes: int, media: Sized = ()) -> Text:
+def admit(text: str, max_bytes: int, media: Sized = ()) -> Text:
     """The text of a document; Refused: too_large, nul_bytes, empty_text.
 
-    U+FFFC stays where the record says what each of them stands for.
+    U+FFFC stays where each of them stands for one of the record's `media`.
     """
-    replaced = 0
-    if MARK in text and (replaced := text.count(MARK)) == len(media):
+    replaced = text.count(MARK) if MARK in text else 0
+    if replaced and replaced == len(media):
         replaced = 0
     data = (text.replace(MARK, REPLACEMENT) if replaced else text).encode()
     if len(data) > max_bytes:

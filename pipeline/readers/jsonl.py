@@ -1,0 +1,114 @@
+"""JSON lines: one object a line, its text in one field, everything else kept.
+
+A document's position is the offset of its line in the decompressed file. Decimal numbers are read as doubles, as RFC 8259 (§6)
+has it, and given back in their shortest form; what JSON could not give back is refused.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from pipeline.readers.admit import admit
+from pipeline.readers.archives import blocks
+from pipeline.readers.batches import Batch, Row
+from pipeline.readers.exact import check_exact
+from pipeline.readers.fields import TAKERS, take_column
+from pipeline.readers.lines import Line, lines
+from pipeline.readers.raw import Raw
+from pipeline.readers.shape import BOM, Broken, Read, Reading, Refused
+
+ESCAPED = 6  # bytes of \u0061, the longest way to write a byte of text
+UNKNOWN = (None,) * len(TAKERS)
+AROUND = 64 << 10  # bytes of a record beside its text that are always allowed
+
+
+def read_jsonl(raw: Raw, reading: Reading) -> Iterator[Read]:
+    """The rows of an extent, batch after batch."""
+    batch = Batch(raw.extent, reading)
+    longest = ESCAPED * reading.max_bytes + AROUND
+    try:
+        for line in lines(blocks(raw), raw.extent.start, raw.extent.stop, longest):
+            text = line.text if line.position else line.text.removeprefix(BOM)
+            if not text or text.isspace():
+                continue
+            if batch.full(len(text)):
+                yield batch.take()
+            add(batch, text, line, reading)
+    except Broken as broken:
+        batch.refuse(broken.position, broken, broken.beginning)
+    if batch.held:
+        yield batch.take()
+
+
+def add(batch: Batch, text: bytes, line: Line, reading: Reading) -> None:
+    """One line as a document or a quarantine row."""
+    if line.size > len(line.text):
+        batch.refuse(line.position, Refused("too_large", f"a line of {line.size:,} bytes"), text)
+        return
+    try:
+        row, replaced = document(parse(text), reading)
+    except Refused as refused:
+        batch.refuse(line.position, refused, text)
+    else:
+        batch.add(line.position, row, len(text))
+        batch.replaced += replaced
+
+
+def parse(line: bytes) -> Any:
+    """What the line says, whole; Refused: invalid_utf8, nul_bytes, broken_json, inexact_json."""
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise why_broken(line, error) from error
+    check_exact(line, record)
+    return record
+
+
+def why_broken(line: bytes, error: orjson.JSONDecodeError) -> Refused:
+    try:
+        line.decode()
+    except UnicodeDecodeError as undecodable:
+        return Refused("invalid_utf8", f"{undecodable.reason} at byte {undecodable.start:,} of the line")
+    if 0 in line:
+        return Refused("nul_bytes", f"NUL at byte {line.index(0):,} of the line")
+    return Refused("broken_json", str(error))
+
+
+def document(record: Any, reading: Reading) -> tuple[Row, int]:
+    """The row of a record, and how many U+FFFC were replaced in it."""
+    if type(record) is not dict:
+        raise Refused("not_an_object")
+    if reading.text not in record:
+        raise Refused("missing_text", f"no field {reading.text!r}")
+    text = record.pop(reading.text)
+    if type(text) is not str:
+        raise Refused("text_not_string")
+    url, date, parts, media, parents = (
+        UNKNOWN if TAKERS.keys().isdisjoint(record) else [take(record, name, text) for name in TAKERS]
+    )
+    kept = admit(text, reading.max_bytes, media or ())
+    chosen = [take_column(record, name, kind) for name, kind in reading.columns]
+    row = (kept.digest, url, date, kept.data, parts, media, parents, extra(record), *chosen)
+    return row, kept.replaced
+
+
+def take(record: dict[str, Any], name: str, text: str) -> Any:
+    """A field that is a column of every document; it stays in the record when typed otherwise."""
+    if name not in record:
+        return None
+    value = record[name]
+    taken = None if value is None else TAKERS[name](value, text)
+    if taken is not None or value is None:
+        del record[name]
+    return taken
+
+
+def extra(record: dict[str, Any]) -> bytes | None:
+    """The other fields as JSON."""
+    if not record:
+        return None
+    try:
+        return orjson.dumps(record)
+    except orjson.JSONEncodeError as error:
+        raise Refused("broken_json", f"nested too deep: {error}") from error

@@ -1,0 +1,23 @@
+"""One shard: the packs of one pool as a Parquet file whose bytes depend on the packs alone."""
+
+import hashlib
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+GROUP_BYTES = 16 << 20  # of tokens in one row group
+
+
+def write(packs: pa.Table, path: str) -> None:
+    """zstd, page checksums, row groups of about 16 MiB."""
+    kind = packs.schema.field("tokens").type
+    group = max(1, GROUP_BYTES // (kind.list_size * kind.value_type.bit_width // 8))
+    pq.write_table(
+        packs, path, compression="zstd", write_page_checksum=True, use_dictionary=False, row_group_size=group
+    )
+
+
+def sha256(path: str) -> str:
+    """64 hex digits of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

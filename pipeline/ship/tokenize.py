@@ -1,0 +1,174 @@
+"""Texts → token ids, by any Hugging Face `tokenizer.json`.
+
+`fastokens` gives the same ids as `tokenizers`, ten times faster and more (tests/benchmarks/LOG.md). It is young, so every
+process compares the two on hostile texts before it trusts it, and falls back to `tokenizers` when they differ.
+"""
+
+import difflib
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+Flat = tuple[np.ndarray, np.ndarray]  # uint32 ids of all texts, and uint64[texts + 1] where each begins
+Encode = Callable[[Sequence[str]], Flat]
+
+CANARIES = (
+    "",
+    " ",
+    "\n",
+    "\n\n\n\n \n\t\n",
+    "The quick brown fox, 3.14159 times; it's we'll I'd've.",
+    "中文，全角ＡＢＣ１２３。“引号”……《书名》",
+    "繁體中文與日本語カナひらがな、한국어 ไทย العربية עברית",
+    "e\u0301 e\u0301\u0302 \u0301\u0302\u0303",
+    "👩‍👩‍👧‍👦🏳️‍🌈👍🏽",
+    "\U0010ffff\u200b\u2028\u2029\x85\ufeff",
+    "a" * 3000,
+    "哈" * 1500,
+    " " * 500 + "x",
+    "\r\n\r\n line\r\n",
+    "<|endoftext|> in text <|endoftext|><s></s>[CLS]",
+    "https://example.org/a?b=c&d=%E4%B8%AD#x",
+    "def f(x):\n    return {'a': [1, 2, 3]}\n",
+    "1234567890 000 1e-9 0x1F",
+    "ﬁ ﬂ ² ½ Ⅻ ㍿",
+    "mixed中文and英文text混合",
+)
+PARAGRAPH, SENTENCE = 2, 1  # what a token may end
+ENDERS, CLOSERS = "。！？!?.…", "”’\"')]）」』】 "
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """One tokenizer, loaded."""
+
+    json: str
+    digest: str  # of the file's bytes, 32 hex digits
+    end_token: str
+    engine: str  # name and version
+    encode_flat: Encode = field(compare=False, repr=False)
+    ids: dict[str, int] = field(compare=False, repr=False)  # every token, added ones too
+
+    @property
+    def dtype(self) -> pa.DataType:
+        """uint16 where the whole id space allows, added tokens too; else uint32."""
+        return pa.uint16() if max(self.ids.values()) < 1 << 16 else pa.uint32()
+
+    def token_id(self, token: str) -> int:
+        """The id of one token; ValueError names near ones."""
+        if token not in self.ids:
+            special = [name for name in self.ids if name.startswith(("<", "["))]
+            near = difflib.get_close_matches(token, special, 3, 0.3)
+            raise ValueError(f"the tokenizer has no token {token!r}{'; near: ' + ', '.join(near) if near else ''}")
+        return self.ids[token]
+
+    def encode(self, texts: pa.StringArray) -> pa.ListArray:
+        """list<uint16 or uint32>[n]: the ids of each text and the end token; nothing is put in front.
+
+        A special token that stands in a text is that token, as in both engines.
+        """
+        ids, offsets = self.encode_flat(texts.to_pylist())
+        ends = offsets[1:].astype(np.int64)
+        with_ends = np.insert(ids, ends, self.token_id(self.end_token))
+        starts = offsets.astype(np.int64) + np.arange(len(offsets))
+        if len(with_ends) >= 1 << 31:
+            raise ValueError(f"a batch of {len(texts)} texts has {len(with_ends)} tokens; at most 2^31 fit")
+        values = pa.array(with_ends.astype(self.dtype.to_pandas_dtype()))
+        return pa.ListArray.from_arrays(pa.array(starts.astype(np.int32)), values)
+
+    @cached_property
+    def ends(self) -> np.ndarray:
+        """uint8[ids]: PARAGRAPH where a token's text ends in a line end, SENTENCE where it ends a sentence, else 0."""
+        from tokenizers import Tokenizer as Reference
+
+        reference = Reference.from_str(self.json)
+        kinds = np.zeros(max(self.ids.values()) + 1, np.uint8)
+        for identifier in self.ids.values():
+            kinds[identifier] = end_kind(reference.decode([identifier], skip_special_tokens=False))
+        return kinds
+
+
+def end_kind(text: str) -> int:
+    """What a token's text ends.
+
+    >>> [end_kind(text) for text in ("a", "a.", "。”", "\\n", ". ", "")]
+    [0, 1, 1, 2, 1, 0]
+    """
+    if text.endswith("\n"):
+        return PARAGRAPH
+    bare = text.rstrip(CLOSERS)
+    return SENTENCE if bare and bare[-1] in ENDERS else 0
+
+
+def load(path: str, end_token: str) -> Tokenizer:
+    """The tokenizer of a file; ValueError when it is none, or has no such end token."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise ValueError(f"tokenizer {path!r}: {error.strerror}") from error
+    text = bare(data, path)
+    reference, ids = reference_engine(text, path)
+    engine, encode = fastest(text, reference)
+    loaded = Tokenizer(text, blake2b(data, digest_size=16).hexdigest(), end_token, engine, encode, ids)
+    loaded.token_id(end_token)
+    return loaded
+
+
+def bare(data: bytes, path: str) -> str:
+    """The file without padding and truncation, which would change ids or cut texts."""
+    try:
+        fields: dict[str, Any] = json.loads(data)
+        return json.dumps({**fields, "padding": None, "truncation": None}, ensure_ascii=False)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"tokenizer {path!r}: is no tokenizer.json ({error})") from error
+
+
+def reference_engine(text: str, path: str) -> tuple[Encode, dict[str, int]]:
+    """`tokenizers`: what every other engine must equal."""
+    from tokenizers import Tokenizer as Reference
+
+    try:
+        reference = Reference.from_str(text)
+    except Exception as error:  # it raises bare Exception
+        raise ValueError(f"tokenizer {path!r}: is no tokenizer.json ({error})") from error
+
+    def encode(texts: Sequence[str]) -> Flat:
+        found = [one.ids for one in reference.encode_batch(list(texts), add_special_tokens=False)]
+        offsets = np.cumsum([0, *(len(ids) for ids in found)]).astype(np.uint64)
+        return np.concatenate([np.array(ids, np.uint32) for ids in found] or [np.zeros(0, np.uint32)]), offsets
+
+    return encode, reference.get_vocab(with_added_tokens=True)
+
+
+def fastest(text: str, reference: Encode) -> tuple[str, Encode]:
+    """The engine to use: `fastokens` where it gives the reference's ids on every canary, else the reference."""
+    fast = fast_engine(text)
+    if fast is not None and all(map(np.array_equal, fast(CANARIES), reference(CANARIES))):
+        return f"fastokens {version('fastokens')}", fast
+    return f"tokenizers {version('tokenizers')}", reference
+
+
+def fast_engine(text: str) -> Encode | None:
+    """`fastokens`, on one core of the worker's own; None for a tokenizer that it does not know."""
+    os.environ["FASTOKENS_BPE_THREADS"] = "1"
+    import fastokens
+
+    try:
+        engine = fastokens.Tokenizer.from_json_str(text)
+    except Exception:  # noqa: BLE001  # it raises several kinds for models it lacks; the reference takes every file
+        return None
+
+    def encode(texts: Sequence[str]) -> Flat:
+        ids, offsets = engine.encode_batch_flat(list(texts))
+        return np.frombuffer(ids, np.uint32), np.frombuffer(offsets, np.uint64)
+
+    return encode
