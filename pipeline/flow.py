@@ -54,7 +54,7 @@ class Flow:
         return tokenized | "packs" >> Ship(work, self.exchange, corpus, gate)
 
 
-class Ingest(beam.PTransform):  # type: ignore[misc]
+class Ingest(beam.PTransform):
     """The plan's name → the JSON of every piece, read and measured."""
 
     def __init__(self, work: Work) -> None:
@@ -77,7 +77,7 @@ class Ingest(beam.PTransform):  # type: ignore[misc]
         return dealt | "read" >> beam.FlatMap(read).with_output_types(str) | "deal pieces" >> beam.Reshuffle()
 
 
-class Reduce(beam.PTransform):  # type: ignore[misc]
+class Reduce(beam.PTransform):
     """All elements → one, by a function from a list of strings, and side inputs, to a string; the list may be empty."""
 
     def __init__(self, function: Callable[..., str], *extras: AsSingleton) -> None:
@@ -106,7 +106,7 @@ def tokenize_one(piece: str, work: Work, corpus: str, _gate: Iterable[str]) -> s
     return tokens.tokenize(Piece.loads(piece), work, load_corpus(corpus)).dumps()
 
 
-class Compare(beam.PTransform):  # type: ignore[misc]
+class Compare(beam.PTransform):
     """Pieces → one element, when the marks of a comparison stand: nominate, settle by bucket, marks back to the pieces."""
 
     def __init__(
@@ -148,7 +148,7 @@ class Compare(beam.PTransform):  # type: ignore[misc]
         return files | "close" >> Reduce(close, self.corpus)
 
 
-class Statistics(beam.PTransform):  # type: ignore[misc]
+class Statistics(beam.PTransform):
     """Pieces → one element, when the statistics that a rule needs are published: a table a piece, merged to one."""
 
     def __init__(self, work: Work, stage: PlacedStage, corpus: AsSingleton, gate: beam.PCollection) -> None:
@@ -168,7 +168,7 @@ class Statistics(beam.PTransform):  # type: ignore[misc]
         return parts | "merge" >> Reduce(close, self.corpus)
 
 
-class Ship(beam.PTransform):  # type: ignore[misc]
+class Ship(beam.PTransform):
     """Tokenised pieces → one element, when decisions and shards are published."""
 
     def __init__(self, work: Work, exchange: Exchange, corpus: AsSingleton, gate: beam.PCollection) -> None:

@@ -232,14 +232,10 @@ def check_fields(cls: type, form: Form, what: str, beside: Collection[str] = ())
         raise FormError([form.mistake(f"{what}: must be a mapping of fields, not {_shown(form.value)}")])
     known = _settable(cls)
     names = [*known, *beside]
-    mistakes = Mistakes(
-        form[name].mistake(f"{what}: unknown field '{name}'; {suggest(name, names)}")
-        for name in form.value
-        if name not in names
-    )
-    for name, required in known.items():
-        if required and name not in form.value:
-            mistakes.append(form.mistake(f"{what}: field '{name}' is missing; add it"))
+    missing = [name for name, required in known.items() if required and name not in form.value]
+    mistakes = Mistakes(form.mistake(f"{what}: field '{name}' is missing; add it") for name in missing)
+    for name in [name for name in form.value if name not in names]:
+        mistakes.append(form[name].mistake(f"{what}: unknown field '{name}'; {suggest(name, names)}"))
     mistakes.stop()
 
 
@@ -249,8 +245,7 @@ def build(cls: type[T], form: Form, what: str = "", beside: Collection[str] = ()
     `what` is its name in messages (default: the class's own); fields in `beside` are passed over. Raises FormError
     with all unknown and missing fields and wrong types; when there are none, with what `__post_init__` says.
     """
-    what = what or snake_case(cls.__name__)
-    mistakes = Mistakes()
+    what, mistakes = what or snake_case(cls.__name__), Mistakes()
     with mistakes.gather():
         check_fields(cls, form, what, beside)
     hints = get_type_hints(cls, include_extras=True)

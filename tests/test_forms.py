@@ -126,13 +126,11 @@ def test_nothing_but_comments_is_null():
         ("a: 1\nb: {c: 1, c: 2}", "f.yaml:2: 'c' stands twice, first on line 2; keep one"),
         ("a: &x 1\n", "f.yaml:1: anchor '&x' is not read here; take it away"),
         ("a: 1\n---\nb: 2", "f.yaml:2: a second document begins here; keep one to a file"),
-        ("a: !!python/name:os.system x", "f.yaml:1: tag 'tag:yaml.org,2002:python/name:os.system' is not read here; "
-         "write the plain value"),
+        ("a: !own x", "f.yaml:1: tag '!own' is not read here; write the plain value"),
         ("\na: 012", "f.yaml:2: 012 begins with 0; write the number without it, or '012' for the text"),
         ("? [a, b]\n: 1", "f.yaml:1: a key must be a word, not a list or mapping"),
         ("a: 1\nb: \x00", "f.yaml:2: not YAML: control characters are not allowed"),
-        ("a: 1\n\tb: 2", "f.yaml:2: not YAML: found character that cannot start any token "
-         "(while scanning for the next token)"),
+        ("a: 1\n\tb: 2", "f.yaml:2: not YAML: found a tab character that violates indentation (while scanning a plain scalar)"),
     ],
 )  # fmt: skip
 def test_yaml_that_is_no_form_is_refused_at_its_line(text, said):
@@ -191,8 +189,7 @@ spare: {rows: 9}
         ("threshold: 1\nindex:\n  row: 1", "3: near_duplicates.index: unknown field 'row'; did you mean 'rows'?"),
         ("threshold: 1\nindex: null", "2: near_duplicates.index: must be a mapping of fields, not null"),
         ("threshold: 1\nmore:\n- rows: x", "3: near_duplicates.more[0]: rows must be a whole number, not 'x'"),
-        ("threshold: 1\nversion: 2", "2: near_duplicates: unknown field 'version'; known are threshold, bands, prefer, "
-         "weights, mode, label, quick, index, more, named, spare, size"),
+        ("threshold: 1\nindex: {zebra: 2}", "2: near_duplicates.index: unknown field 'zebra'; known are bands, rows"),
         ("\nthreshold: 1.5", "2: near_duplicates: threshold 1.5 is above 1"),
         ("[1, 2]", "1: near_duplicates: must be a mapping of fields, not [1, 2]"),
     ],

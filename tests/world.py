@@ -101,7 +101,7 @@ def recipe(folder: Path, out: str = "out", **output: Any) -> Recipe:
         Stage(GopherQuality(), where={"source": ["web", "books"]}),
         Stage(ChineseQuality(), where={"source": "zh"}),
         ExactDuplicates(),
-        Sample(copies={"books": 2.5, "zh": 0.5}),
+        Sample(epochs={"books": 2.5, "zh": 0.5}),
     ]
     fields = {"path": f"{folder}/{out}", "tokenizer": f"{folder}/tokenizer.json", "pack_tokens": 256, "pool_tokens": 20_000}
     return Recipe(inputs=inputs, stages=stages, output=Output(**{**fields, **output}))

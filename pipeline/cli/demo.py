@@ -42,7 +42,7 @@ stages:
   - gopher_quality: {{where: {{source: [docs, licences, metadata, sample-en]}}}}
   - chinese_quality: {{where: {{source: sample-zh}}}}
   - exact_duplicates
-  - sample: {{copies: {{sample-zh: 2.5}}}}
+  - sample: {{epochs: {{sample-zh: 2.5}}}}
 output:
   path: '{folder}/out'
   tokenizer: '{folder}/tokenizer.json'

@@ -13,9 +13,10 @@ def manifest() -> None:
 def verify(out: str) -> None:
     """Find a flipped bit, a missing and an extra shard; ends with 1, and names the place."""
     from pipeline.cli import fail
+    from pipeline.ship.manifest import superseded
     from pipeline.ship.manifest import verify as problems
 
-    found = problems(out)
+    found = list(problems(out, superseded(out)))
     for problem in found:
         click.secho(f"✗ {problem}", fg="red")
     if found:

@@ -16,8 +16,8 @@ def describe(value: Any) -> Any:
     """Plain values that tell one stage, measure or setting from another: class, version and every field."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: describe(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        kind = type(value)
-        return {"class": f"{kind.__module__}:{kind.__qualname__}", "version": value.version, "fields": fields}
+        kind: Any = type(value)
+        return {"class": f"{kind.__module__}:{kind.__qualname__}", "version": kind.version, "fields": fields}
     if isinstance(value, dict | tuple | list | frozenset | set):
         return describe_many(value)
     if value is None or isinstance(value, str | int | float | bool):

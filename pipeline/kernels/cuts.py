@@ -41,9 +41,9 @@ def apply(texts: pa.StringArray, cuts: pa.ListArray) -> pa.StringArray:
 
 
 def compose(first: pa.ListArray, second: pa.ListArray) -> pa.ListArray:
-    """One list of cuts that does what two do in turn: apply(t, compose(a, b)) == apply(apply(t, a), b).
+    """One list of cuts that does what two do in turn.
 
-    `second` speaks of the text after `first`. No two cuts of the result touch: where they would, they are one.
+    The law: apply(t, compose(a, b)) == apply(apply(t, a), b); `second` speaks of the text after `first`. No two cuts of the result touch: where they would, they are one.
     For example "abcd", of which `first` makes "aXYd" (1 to 3 make way for XY) and `second` then "aXZ" (2 to 4 make
     way for Z): composed, 1 to 4 make way for XZ.
     """

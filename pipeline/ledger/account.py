@@ -50,7 +50,7 @@ def account(run: Run) -> Iterator[Line]:
         yield from piece_lines(run, piece)
     yield from (Line("files", wrong=problem) for problem in damaged(run))
     yield from (
-        Line("shards", wrong=problem) for problem in manifests.verify(run.store.root, superseded(run))
+        Line("shards", wrong=problem) for problem in manifests.verify(run.store.root, manifests.superseded(run.store.root))
     )
     yield from packed(run)
 
@@ -219,12 +219,6 @@ def damaged(run: Run) -> Iterator[str]:
 def stood_on(run: Run) -> list[str]:
     """Every receipt that the manifest stands on."""
     return sorted(needed_steps(run))
-
-
-def superseded(run: Run) -> set[str]:
-    """Shards of earlier manifests, which `winnow clean` would remove: no strangers."""
-    names = run.store.list(f"{receipts.FOLDER}/shards")
-    return {f"{name.removeprefix(receipts.FOLDER + '/').removesuffix('.json')}.parquet" for name in names}
 
 
 # Packs

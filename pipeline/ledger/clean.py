@@ -40,12 +40,16 @@ def clean(run: Run) -> list[str]:
     for piece in run.pieces:
         merge_fragments(run, piece)
     needed = needed_names(run)
-    gone = [name for name in run.store.list(".") if (name := name.removeprefix("./")) not in needed]
+    gone = [name for name in map(bare, run.store.list(".")) if name not in needed]
     for name in gone:
         run.store.delete(name)
     run.store.sweep(TEMPORARY)
     run.store.sweep(slices.FOLDER)
     return gone
+
+
+def bare(name: str) -> str:
+    return name.removeprefix("./")
 
 
 def needed_names(run: Run) -> set[str]:

@@ -2,23 +2,14 @@
 
 from collections.abc import Sized
 from hashlib import blake2b
-from typing import NamedTuple
 
 from pipeline.readers.shape import MARK, REPLACEMENT, Refused
 
 
-class Text(NamedTuple):
-    """A document's text as it is kept."""
+def admit(text: str, max_bytes: int, media: Sized = ()) -> tuple[bytes, bytes, int]:
+    """A document's text in UTF-8, its blake2b-128, and how many literal U+FFFC became U+FFFD.
 
-    data: bytes  # UTF-8
-    digest: bytes  # blake2b-128 of it
-    replaced: int  # literal U+FFFC that became U+FFFD
-
-
-def admit(text: str, max_bytes: int, media: Sized = ()) -> Text:
-    """The text of a document; Refused: too_large, nul_bytes, empty_text.
-
-    U+FFFC stays where each of them stands for one of the record's `media`.
+    Refused: too_large, nul_bytes, empty_text. U+FFFC stays where each of them stands for one of the record's `media`.
     """
     replaced = text.count(MARK) if MARK in text else 0
     if replaced and replaced == len(media):
@@ -30,4 +21,4 @@ def admit(text: str, max_bytes: int, media: Sized = ()) -> Text:
         raise Refused("nul_bytes", f"U+0000 at byte {data.index(0):,} of the text")
     if not text or text.isspace():
         raise Refused("empty_text")
-    return Text(data, blake2b(data, digest_size=16).digest(), replaced)
+    return data, blake2b(data, digest_size=16).digest(), replaced

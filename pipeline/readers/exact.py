@@ -16,13 +16,12 @@ LEAST_INTEGER, MOST_INTEGER = -(1 << 63), (1 << 64) - 1
 def check_exact(line: bytes, record: Any) -> None:
     """Refused: inexact_json, when a field stands twice or an integer lost digits. `line` is valid JSON.
 
-    Every string of a line has two marks that are not escaped, so a field that was lost leaves two too many. Where a mark
-    follows two backslashes, escaped and closing ones cannot be told apart by a look.
+    Every string of a line has two marks that are not escaped, so a field that was lost leaves two too many, and escaped ones
+    can only add to that.
     """
-    escaped = line.count(b'\\"')
-    doubt = escaped and b'\\\\"' in line
-    if doubt or line.count(b'"') - escaped != 2 * count_strings(record):
-        parse_strictly(line)
+    more = line.count(b'"') - 2 * count_strings(record)
+    if more and (more != line.count(b'\\"') or b'\\\\"' in line):
+        parse_strictly(line)  # two backslashes before a mark: whether it is escaped is no matter of a look
 
 
 def count_strings(record: Any) -> int:

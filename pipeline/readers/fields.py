@@ -40,9 +40,15 @@ def take_date(value: Any, _text: str) -> int | None:
     if type(value) is str:
         moment = iso_microseconds(value)
     elif type(value) is int or type(value) is float:
-        moment = round(value * 1_000_000)
-        moment = moment if moment / 1_000_000 == value else None
+        moment = epoch_microseconds(value)
     return moment if moment is not None and FIRST_MICROSECOND <= moment <= LAST_MICROSECOND else None
+
+
+def epoch_microseconds(value: float) -> int | None:
+    if abs(value) > LAST_MICROSECOND:
+        return None
+    moment = round(value * 1_000_000)
+    return moment if moment / 1_000_000 == value else None
 
 
 def iso_microseconds(value: str) -> int | None:

@@ -14,13 +14,13 @@ from pipeline.readers.archives import blocks
 from pipeline.readers.batches import Batch, Row
 from pipeline.readers.exact import check_exact
 from pipeline.readers.fields import TAKERS, take_column
-from pipeline.readers.lines import Line, lines
+from pipeline.readers.lines import lines
 from pipeline.readers.raw import Raw
 from pipeline.readers.shape import BOM, Broken, Read, Reading, Refused
 
 ESCAPED = 6  # bytes of \u0061, the longest way to write a byte of text
-UNKNOWN = (None,) * len(TAKERS)
 AROUND = 64 << 10  # bytes of a record beside its text that are always allowed
+UNKNOWN = (None,) * len(TAKERS)
 
 
 def read_jsonl(raw: Raw, reading: Reading) -> Iterator[Read]:
@@ -28,30 +28,30 @@ def read_jsonl(raw: Raw, reading: Reading) -> Iterator[Read]:
     batch = Batch(raw.extent, reading)
     longest = ESCAPED * reading.max_bytes + AROUND
     try:
-        for line in lines(blocks(raw), raw.extent.start, raw.extent.stop, longest):
-            text = line.text if line.position else line.text.removeprefix(BOM)
-            if not text or text.isspace():
+        for position, whole, size in lines(blocks(raw), raw.extent.start, raw.extent.stop, longest):
+            line = whole if position else whole.removeprefix(BOM)
+            if not line or line.isspace():
                 continue
-            if batch.full(len(text)):
+            if batch.full(len(line)):
                 yield batch.take()
-            add(batch, text, line, reading)
+            if size > len(whole):
+                batch.refuse(position, Refused("too_large", f"a line of {size:,} bytes"), line)
+            else:
+                add(batch, position, line)
     except Broken as broken:
         batch.refuse(broken.position, broken, broken.beginning)
     if batch.held:
         yield batch.take()
 
 
-def add(batch: Batch, text: bytes, line: Line, reading: Reading) -> None:
+def add(batch: Batch, position: int, line: bytes) -> None:
     """One line as a document or a quarantine row."""
-    if line.size > len(line.text):
-        batch.refuse(line.position, Refused("too_large", f"a line of {line.size:,} bytes"), text)
-        return
     try:
-        row, replaced = document(parse(text), reading)
+        row, replaced = document(parse(line), batch.reading)
     except Refused as refused:
-        batch.refuse(line.position, refused, text)
+        batch.refuse(position, refused, line)
     else:
-        batch.add(line.position, row, len(text))
+        batch.add(position, row, len(line))
         batch.replaced += replaced
 
 
@@ -87,10 +87,10 @@ def document(record: Any, reading: Reading) -> tuple[Row, int]:
     url, date, parts, media, parents = (
         UNKNOWN if TAKERS.keys().isdisjoint(record) else [take(record, name, text) for name in TAKERS]
     )
-    kept = admit(text, reading.max_bytes, media or ())
+    data, digest, replaced = admit(text, reading.max_bytes, media or ())
     chosen = [take_column(record, name, kind) for name, kind in reading.columns]
-    row = (kept.digest, url, date, kept.data, parts, media, parents, extra(record), *chosen)
-    return row, kept.replaced
+    row = (digest, url, date, data, parts, media, parents, extra(record), *chosen)
+    return row, replaced
 
 
 def take(record: dict[str, Any], name: str, text: str) -> Any:

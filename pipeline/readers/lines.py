@@ -1,15 +1,11 @@
-"""Blocks of bytes → lines with the offset at which each starts. Lines end at \\n."""
+"""Blocks of bytes → lines with the offset at which each starts. Lines end at LF."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from pipeline.readers.shape import EXCERPT_BYTES, Broken
 
-
-class Line(NamedTuple):
-    position: int
-    text: bytes  # without its \n; of a line above the limit only its beginning
-    size: int
+# position; bytes without its LF, of a line above the limit only its beginning; size
+Line = tuple[int, bytes, int]
 
 
 class Unfinished:
@@ -39,7 +35,7 @@ class Unfinished:
 def lines(blocks: Iterable[bytes], start: int, stop: int | None, longest: int) -> Iterator[Line]:
     """The lines that start in [start, stop); `blocks` begin at byte max(0, start - 1).
 
-    A line of more than `longest` bytes is passed over in flat memory: `text` is its beginning. Broken is raised on with its
+    A line of more than `longest` bytes is passed over in flat memory. Broken is raised on with its
     position and beginning: those of the line that was not read to its end.
     """
     at, held = max(0, start - 1), Unfinished(longest)
@@ -52,7 +48,7 @@ def lines(blocks: Iterable[bytes], start: int, stop: int | None, longest: int) -
                 if held.size or size > longest:
                     text, size = held.end(part)
                 if at >= start:
-                    yield Line(at, text, size)
+                    yield at, text, size
                 at += size + 1
                 if at >= last:
                     return
@@ -62,4 +58,4 @@ def lines(blocks: Iterable[bytes], start: int, stop: int | None, longest: int) -
         broken.beginning = held.beginning() if at >= start else b""
         raise
     if held.size and at >= start:
-        yield Line(at, *held.end(b""))
+        yield at, *held.end(b"")

@@ -16,13 +16,13 @@ def read_text(raw: Raw, reading: Reading) -> Iterator[Read]:
         for block in blocks(raw):
             held += block
             check_size(held, reading.max_bytes)
-        text = admit(decode(held), reading.max_bytes)
+        data, digest, replaced = admit(decode(held), reading.max_bytes)
     except Refused as refused:
         batch.refuse(0, refused, bytes(held[: EXCERPT_BYTES + len(BOM)]).removeprefix(BOM))
     else:
         rest = [None] * (len(batch.schema) - 6)
-        batch.add(0, (text.digest, None, None, text.data, *rest), len(text.data))
-        batch.replaced = text.replaced
+        batch.add(0, (digest, None, None, data, *rest), len(data))
+        batch.replaced = replaced
     yield batch.take()
 
 

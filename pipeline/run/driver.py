@@ -183,8 +183,9 @@ def run_pipeline(job: Job, planned: Plan) -> None:
     ):
         return
     from pipeline import flow
+    from pipeline.comparisons.exchange import Exchange
 
-    exchange = flow.Exchange(job.work.store, job.settings.exchange)
+    exchange = Exchange(job.work.store, job.settings.exchange)
     graph = flow.Flow(job.work, planned.name, exchange, standing_comparisons(job.work, corpus))
     flow.run(graph, job.settings.workers, job.settings.beam)
 
@@ -199,6 +200,7 @@ def finish(job: Job, planned: Plan) -> dict[str, Any]:
     work, corpus = job.work, known_corpus(job.work, planned)
     assert corpus is not None
     packs = receipts.get(work.store, packs_of(work, corpus))
+    encoder = load(work.pack.tokenizer, work.pack.end_token)
     shards = [
         {"path": name, **receipts.get(work.store, shard_receipt(name)).facts}
         for name in packs.facts["shards"]
@@ -210,6 +212,7 @@ def finish(job: Job, planned: Plan) -> dict[str, Any]:
         shards=shards,
         run=run_facts(job, planned, corpus, packs.facts["pools"]),
     )
+    manifest = json.loads(json.dumps(manifest))  # as everyone will read it
     manifests.write(work.store, manifest, shards)
     work.store.sweep(slices.FOLDER)
     return manifest

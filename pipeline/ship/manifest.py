@@ -109,6 +109,13 @@ def verify(folder: str, known: Collection[str] = ()) -> Iterator[str]:
     yield from table_problems(folder, named)
 
 
+def superseded(folder: str) -> set[str]:
+    """Shards of earlier manifests: they have a receipt, so they are no strangers; `winnow clean` removes them."""
+    receipts = os.path.join(folder, "receipts", FOLDER)
+    names = os.listdir(receipts) if os.path.isdir(receipts) else ()
+    return {f"{FOLDER}/{name.removesuffix('.json')}.parquet" for name in names}
+
+
 def altered(folder: str, shard: Mapping[str, Any]) -> Iterator[str]:
     path = os.path.join(folder, shard["path"])
     if not os.path.exists(path):

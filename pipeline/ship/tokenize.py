@@ -81,7 +81,7 @@ class Tokenizer:
         starts = offsets.astype(np.int64) + np.arange(len(offsets))
         if len(with_ends) >= 1 << 31:
             raise ValueError(f"a batch of {len(texts)} texts has {len(with_ends)} tokens; at most 2^31 fit")
-        values = pa.array(with_ends.astype(self.dtype.to_pandas_dtype()))
+        values = pa.array(with_ends.astype(str(self.dtype)))
         return pa.ListArray.from_arrays(pa.array(starts.astype(np.int32)), values)
 
     @cached_property

@@ -8,7 +8,7 @@ ones that were read before, its old receipt stands under the new key and nothing
 import glob
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -225,7 +225,7 @@ def limited(files: list[File], name: str, limit: int) -> list[Split]:
     return [replace(split_of(name, [(file, 0, None) for file in files]), limit=limit)]
 
 
-def split_of(name: str, members: list[tuple[File, int, int | None]], size: int | None = None) -> Split:
+def split_of(name: str, members: Sequence[tuple[File, int, int | None]], size: int | None = None) -> Split:
     extents = tuple(Extent(file.path, file.relative, start, stop) for file, start, stop in members)
     prints = tuple(file.print for file, _, _ in members)
     return Split(

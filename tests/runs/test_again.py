@@ -68,7 +68,7 @@ def touched(folder: Path, one: Recipe) -> Recipe:
 
 
 def sampled(folder: Path, one: Recipe) -> Recipe:
-    return world.with_stage(one, "sample", replace(one.stages[-1].rule, copies={"books": 1.5}))
+    return world.with_stage(one, "sample", replace(one.stages[-1].rule, epochs={"books": 1.5}))
 
 
 CHANGES: dict[Change, set[str]] = {  # the kinds of step that are done again

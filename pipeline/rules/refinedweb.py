@@ -1,0 +1,25 @@
+"""Take out a web page's lines that are no prose, and drop the page where they are many (Penedo et al. 2023, G.2)."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.measures.refinedweb import LineCuts
+from pipeline.rules.shapes import first_of, per
+
+
+@dataclass(frozen=True)
+class RefinedWebLines:
+    """An editor for pages of any language; what a bad line and a word is: measures/refinedweb.py."""
+
+    max_cut_share: float = 0.05  # of the page's words
+
+    cuts = "cuts"
+    needs = (LineCuts(),)
+    version = 1
+    reasons = ("too_many_words_cut",)
+
+    def __call__(self, seen: pa.RecordBatch) -> pa.Array:
+        share = per(seen["words_cut"], seen["words_before"])
+        return first_of(too_many_words_cut=pc.greater(share, self.max_cut_share))
