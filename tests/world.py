@@ -46,7 +46,7 @@ def documents(seed: int, count: int, language: str) -> list[dict[str, Any]]:
         if rows and chance.random() < 0.1:
             text = "  " + chance.choice(rows)["text"].replace("\n", "\n\n") + " "
         elif language == "en":
-            text = english(chance, chance.choice([20, 80, 120, 300, 900]))
+            text = english(chance, chance.choice([20, 80, 120, 300, 900])) + chance.choice(["", "", "\n3 likes"])
         else:
             text = chinese(chance, chance.choice([90, 250, 400, 1500]))
         rows.append({"text": text, "url": f"https://{language}.example/{index}", "licence": chance.choice(["mit", "cc0"])})

@@ -51,7 +51,9 @@ def compose(first: pa.ListArray, second: pa.ListArray) -> pa.ListArray:
     one, two = flatten(first, unbounded), flatten(second, unbounded)
     room = len(one.starts) + len(two.starts)
     starts, stops, offsets = np.zeros(room, np.int32), np.zeros(room, np.int32), np.zeros(room + 1, np.int32)
-    out = Flat(np.zeros_like(one.first), starts, stops, offsets, np.empty(len(one.puts) + len(two.puts), np.uint8))
+    out = Flat(
+        np.zeros_like(one.first), starts, stops, offsets, np.empty(len(one.puts) + len(two.puts), np.uint8)
+    )
     sew(one, two, out)
     return unflatten(out, first.type)
 
@@ -73,7 +75,9 @@ def flatten(cuts: pa.ListArray, lengths: np.ndarray) -> Flat:
     flat = Flat(first, np.asarray(starts), np.asarray(stops), *buffers(pc.fill_null(puts, "")))
     bad = first_bad(flat, lengths)
     if bad != FINE:
-        raise ValueError(f"row {bad}: cuts must ascend within their text, without overlap: {cuts[bad].as_py()}")
+        raise ValueError(
+            f"row {bad}: cuts must ascend within their text, without overlap: {cuts[bad].as_py()}"
+        )
     return flat
 
 
@@ -81,7 +85,11 @@ def unflatten(flat: Flat, kind: pa.ListType) -> pa.ListArray:
     """The inverse of `flatten`; the last of flat.first says how much is in use."""
     used = flat.first[-1]
     offsets = flat.put_offsets[: used + 1]
-    columns = [pa.array(flat.starts[:used]), pa.array(flat.stops[:used]), strings(offsets, flat.puts[: offsets[-1]])]
+    columns = [
+        pa.array(flat.starts[:used]),
+        pa.array(flat.stops[:used]),
+        strings(offsets, flat.puts[: offsets[-1]]),
+    ]
     cuts = pa.StructArray.from_arrays(columns, fields=list(kind.value_type))
     return pa.ListArray.from_arrays(pa.array(flat.first.astype(np.int32)), cuts, type=kind)
 
@@ -127,7 +135,11 @@ def sew(one: Any, two: Any, out: Any) -> None:  # noqa: C901, PLR0912 - one walk
             cut, kept, done, left = begin + stretch // 2, stretch % 2 == 0, 0, MOST
             if not kept:
                 cuts = cover(out, row, cuts, one.starts[cut], one.stops[cut])
-                at, done, left = one.stops[cut], one.put_offsets[cut], one.put_offsets[cut + 1] - one.put_offsets[cut]
+                at, done, left = (
+                    one.stops[cut],
+                    one.put_offsets[cut],
+                    one.put_offsets[cut + 1] - one.put_offsets[cut],
+                )
             elif stretch < stretches - 1:
                 left = one.starts[cut] - at
             while left > 0 and not (stretch == stretches - 1 and other == others):
@@ -192,7 +204,9 @@ def count_characters(offsets: Any, values: Any, flat: Any) -> tuple[Any, Any]:
     cut_out, put_out = np.zeros(len(offsets) - 1, np.int64), np.zeros(len(offsets) - 1, np.int64)
     for row in range(len(cut_out)):
         for cut in range(flat.first[row], flat.first[row + 1]):
-            cut_out[row] += characters(values, offsets[row] + flat.starts[cut], offsets[row] + flat.stops[cut])
+            cut_out[row] += characters(
+                values, offsets[row] + flat.starts[cut], offsets[row] + flat.stops[cut]
+            )
             put_out[row] += characters(flat.puts, flat.put_offsets[cut], flat.put_offsets[cut + 1])
     return cut_out, put_out
 

@@ -14,7 +14,11 @@ from pipeline.kernels.text import buffers
 
 FOLD_SEEDS = (0x77696E6E6F77, 0x666F6C64)  # any two that differ
 NULL = np.uint64(0x9E6C63D0876A9A47)
-LANE, SPREAD, LENGTH = np.uint64(0x9E3779B185EBCA87), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9)
+LANE, SPREAD, LENGTH = (
+    np.uint64(0x9E3779B185EBCA87),
+    np.uint64(0xC2B2AE3D27D4EB4F),
+    np.uint64(0x165667B19E3779F9),
+)
 FIRST, SECOND = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)  # MurmurHash3's finaliser
 MASK = (1 << 64) - 1
 

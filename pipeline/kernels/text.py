@@ -49,7 +49,12 @@ UNSPACED_RANGES = (
     (0x1AFF0, 0x1B16F),  # Kana supplements
 )  # besides Han
 HANGUL_TAILS = (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))  # join the jamo before them
-COMPOSED_RANGES = ((0x80, 0x3400), (0xA000, 0xAC00), (0xD7B0, 0x20000), (0x2F800, 0x2FA20))  # all that NFC concerns
+COMPOSED_RANGES = (
+    (0x80, 0x3400),
+    (0xA000, 0xAC00),
+    (0xD7B0, 0x20000),
+    (0x2F800, 0x2FA20),
+)  # all that NFC concerns
 
 Buffers = tuple[np.ndarray, np.ndarray]
 
@@ -125,7 +130,11 @@ def buffers(texts: pa.Array) -> Buffers:
         raise TypeError(f"expected an array of string or binary, got {texts.type}")
     _, offsets, values = texts.buffers()
     count = len(texts)
-    starts = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + count + 1] if count else np.zeros(1, np.int32)
+    starts = (
+        np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + count + 1]
+        if count
+        else np.zeros(1, np.int32)
+    )
     return starts, np.frombuffer(values, np.uint8) if values else np.empty(0, np.uint8)
 
 
@@ -134,4 +143,6 @@ def strings(offsets: np.ndarray, values: np.ndarray) -> pa.StringArray:
     if len(values) > np.iinfo(np.int32).max:
         raise OverflowError(f"{len(values)} bytes of text in one batch; a batch holds at most 2 GiB")
     starts = np.ascontiguousarray(offsets, np.int32)
-    return pa.StringArray.from_buffers(len(starts) - 1, pa.py_buffer(starts), pa.py_buffer(np.ascontiguousarray(values)))
+    return pa.StringArray.from_buffers(
+        len(starts) - 1, pa.py_buffer(starts), pa.py_buffer(np.ascontiguousarray(values))
+    )

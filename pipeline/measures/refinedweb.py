@@ -48,7 +48,9 @@ class LineCuts:
     @property
     def limits(self) -> Limits:
         known = (self.beginnings, self.endings, self.insides, self.counted)
-        return Limits(float(self.max_upper_share), self.max_phrase_words, *(phrases(tuple(one)) for one in known))
+        return Limits(
+            float(self.max_upper_share), self.max_phrase_words, *(phrases(tuple(one)) for one in known)
+        )
 
     def __call__(self, documents: pa.RecordBatch) -> pa.RecordBatch:
         first, cuts, before, cut = cut_lines(documents["text"], self.limits)

@@ -16,4 +16,6 @@ class Surface:
     version = 1
 
     def __call__(self, documents: pa.RecordBatch) -> pa.RecordBatch:
-        return pa.RecordBatch.from_arrays([pa.array(row) for row in surface(documents["text"])], schema=self.columns)
+        return pa.RecordBatch.from_arrays(
+            [pa.array(row) for row in surface(documents["text"])], schema=self.columns
+        )

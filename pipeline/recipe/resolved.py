@@ -56,7 +56,7 @@ def _stage_rows(stage: Stage, form: Form | None) -> list[Row]:
     rows = [*_rows(stage.rule, own), *_rows(stage, own)[1:]]  # without the rule itself
     about = ": ".join(filter(None, [_origin(form) if form else "", summary(kind)]))
     if name := NAMES.get(address(kind)):
-        return _indented("  - ", [(f"{name}:", about), *_indented("    ", rows)])
+        return _indented("  - ", [(f"{name}:", about), *_indented("  ", rows)])
     return _indented("  - ", [(f"use: {address(kind)}", about), *rows])
 
 

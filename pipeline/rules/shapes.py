@@ -15,7 +15,9 @@ def first_of(**masks: pa.Array) -> pa.DictionaryArray:
     reasons = np.full(len(next(iter(masks.values()))), -1, np.int8)
     for place, mask in reversed(list(enumerate(masks.values()))):
         reasons[np.asarray(pc.fill_null(mask, False))] = place
-    return pa.DictionaryArray.from_arrays(pa.array(reasons, mask=reasons < 0), pa.array(list(masks), pa.string()))
+    return pa.DictionaryArray.from_arrays(
+        pa.array(reasons, mask=reasons < 0), pa.array(list(masks), pa.string())
+    )
 
 
 def per(count: pa.Array, total: pa.Array) -> pa.DoubleArray:

@@ -18,8 +18,10 @@ from pipeline.data.store import LocalStore
 from pipeline.ship import shards as shard_files
 from pipeline.ship.tokenize import Tokenizer
 
+FORMAT = "winnow-packs"
 NAME, TABLE, FOLDER = "manifest.json", "shards.parquet", "shards"
 SUMMED = ("packs", "tokens", "padding", "least_packs", "documents", "cut_documents", "fragments", "bytes")
+FIELDS = {"path": str, "sha256": str, "tokens_by_source": dict, **dict.fromkeys(SUMMED, int)}
 SHARDS = pa.schema(
     [
         ("path", pa.string()),
@@ -35,24 +37,36 @@ SHARDS = pa.schema(
 Shards = Sequence[Mapping[str, Any]]
 
 
-def build(key: str, recipe: str, tokens: Mapping[str, Any], shards: Shards, run: Mapping[str, Any]) -> dict[str, Any]:
+def build(
+    key: str, recipe: str, tokens: Mapping[str, Any], shards: Shards, run: Mapping[str, Any]
+) -> dict[str, Any]:
     """The manifest's content. `tokens`: see `token_facts`; `run`: what our own tools need to read the run again."""
-    by_source: dict[str, int] = {}
-    for shard in shards:
-        for source, count in shard["tokens_by_source"].items():
-            by_source[source] = by_source.get(source, 0) + count
-    totals = {name: sum(shard[name] for shard in shards) for name in SUMMED}
     return {
-        "format": "winnow-packs",
+        "format": FORMAT,
         "schema": SCHEMA_VERSION,
         "code": __version__,
         "key": key,
         "tokens": dict(tokens),
-        "totals": {**totals, "tokens_by_source": dict(sorted(by_source.items()))},
+        "totals": totals(shards),
         "shards": [dict(shard) for shard in shards],
         "recipe": recipe,
         "run": dict(run),
     }
+
+
+def totals(shards: Shards) -> dict[str, Any]:
+    """The sums over all shards."""
+    by_source: dict[str, int] = {}
+    for shard in shards:
+        for source, count in shard["tokens_by_source"].items():
+            by_source[source] = by_source.get(source, 0) + count
+    sums = {name: sum(shard[name] for shard in shards) for name in SUMMED}
+    return {**sums, "tokens_by_source": dict(sorted(by_source.items()))}
+
+
+def table(shards: Shards) -> pa.Table:
+    """The list of shards as a table, schema SHARDS."""
+    return pa.Table.from_pylist([{name: shard[name] for name in SHARDS.names} for shard in shards], SHARDS)
 
 
 def token_facts(encoder: Tokenizer, pad_token: str, length: int) -> dict[str, Any]:
@@ -71,42 +85,28 @@ def token_facts(encoder: Tokenizer, pad_token: str, length: int) -> dict[str, An
 
 def write(store: LocalStore, manifest: Mapping[str, Any], shards: Shards) -> None:
     """The table of shards, then the manifest, each in the place of the last one."""
-    rows = [{name: shard[name] for name in SHARDS.names} for shard in shards]
-    temporary = store.temporary()
-    pq.write_table(pa.Table.from_pylist(rows, SHARDS), temporary, **tables.options(SHARDS))
-    with open(temporary, "rb") as file:
-        store.replace(file.read(), TABLE)
-    os.unlink(temporary)
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table(shards), buffer, **tables.options(SHARDS))
+    store.replace(buffer.getvalue().to_pybytes(), TABLE)
     store.replace(json.dumps(manifest, ensure_ascii=False, indent=1).encode(), NAME)
 
 
 def read(folder: str) -> dict[str, Any]:
     """The manifest of a folder; ValueError when there is none, or one that we do not know."""
+    place = os.path.join(folder, NAME)
     try:
-        with open(os.path.join(folder, NAME), encoding="utf-8") as file:
-            manifest: dict[str, Any] = json.load(file)
+        with open(place, encoding="utf-8") as file:
+            manifest = json.load(file)
     except FileNotFoundError as error:
         raise ValueError(f"{folder}: no {NAME}; the run was not finished, run it again") from error
-    except ValueError as error:
-        raise ValueError(f"{folder}/{NAME}: damaged ({error})") from error
-    if manifest.get("format") != "winnow-packs" or manifest.get("schema") != SCHEMA_VERSION:
-        raise ValueError(f"{folder}/{NAME}: not a manifest of packs, schema {SCHEMA_VERSION}")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{place}: damaged ({error}); run again") from error
+    if not isinstance(manifest, dict) or (manifest.get("format"), manifest.get("schema")) != (
+        FORMAT,
+        SCHEMA_VERSION,
+    ):
+        raise ValueError(f"{place}: not a manifest of {FORMAT}, schema {SCHEMA_VERSION}")
     return manifest
-
-
-def verify(folder: str, known: Collection[str] = ()) -> Iterator[str]:
-    """Problems, each with its place: a missing, an extra or an altered shard. `known`: earlier shards that may still be there."""
-    try:
-        manifest = read(folder)
-    except ValueError as error:
-        yield str(error)
-        return
-    named = {shard["path"]: shard for shard in manifest["shards"]}
-    yield from (problem for shard in named.values() for problem in altered(folder, shard))
-    for name in sorted(os.listdir(os.path.join(folder, FOLDER))) if os.path.isdir(os.path.join(folder, FOLDER)) else ():
-        if (path := f"{FOLDER}/{name}") not in named and path not in known:
-            yield f"{path}: extra, the manifest does not name it"
-    yield from table_problems(folder, named)
 
 
 def superseded(folder: str) -> set[str]:
@@ -116,22 +116,79 @@ def superseded(folder: str) -> set[str]:
     return {f"{FOLDER}/{name.removesuffix('.json')}.parquet" for name in names}
 
 
+def verify(folder: str, known: Collection[str] = ()) -> list[str]:
+    """Problems, each with its place: a missing, an extra or an altered shard, lists that disagree. Damage never raises.
+
+    `known`: shards of earlier manifests that may still be there.
+    """
+    try:
+        manifest = read(folder)
+    except ValueError as error:
+        return [str(error)]
+    if broken := malformed(manifest):
+        return [f"{NAME}: {broken}; run again"]
+    shards = manifest["shards"]
+    return [
+        *(problem for shard in shards for problem in altered(folder, shard)),
+        *strangers(folder, {shard["path"] for shard in shards}.union(known)),
+        *table_problems(folder, shards),
+        *(
+            ()
+            if manifest.get("totals") == totals(shards)
+            else (f"{NAME}: totals are not the sums of its shards",)
+        ),
+    ]
+
+
+def malformed(manifest: Mapping[str, Any]) -> str:
+    """The first thing in a manifest's list of shards that is not as we write it; empty when all is."""
+    shards = manifest.get("shards")
+    if not isinstance(shards, list):
+        return "has no list of shards"
+    for place, shard in enumerate(shards):
+        if not isinstance(shard, dict):
+            return f"shards[{place}] is no object"
+        for name, kind in FIELDS.items():
+            if type(shard.get(name)) is not kind:
+                return f"shards[{place}] has no {name}"
+        if os.path.dirname(shard["path"]) != FOLDER:
+            return f"shards[{place}] lies outside {FOLDER}/: {shard['path']}"
+        if any(type(count) is not int for count in shard["tokens_by_source"].values()):
+            return f"shards[{place}] has tokens_by_source that are no numbers"
+    return ""
+
+
 def altered(folder: str, shard: Mapping[str, Any]) -> Iterator[str]:
-    path = os.path.join(folder, shard["path"])
-    if not os.path.exists(path):
+    """How a shard's file is not the one that the manifest names."""
+    place = os.path.join(folder, shard["path"])
+    try:
+        if (size := os.path.getsize(place)) != shard["bytes"]:
+            yield f"{shard['path']}: {size:,} bytes, the manifest says {shard['bytes']:,}"
+        elif shard_files.sha256(place) != shard["sha256"]:
+            yield f"{shard['path']}: its SHA-256 is not the one in the manifest"
+    except FileNotFoundError:
         yield f"{shard['path']}: missing"
-    elif (size := os.path.getsize(path)) != shard["bytes"]:
-        yield f"{shard['path']}: {size:,} bytes, the manifest says {shard['bytes']:,}"
-    elif shard_files.sha256(path) != shard["sha256"]:
-        yield f"{shard['path']}: its SHA-256 is not the one in the manifest"
+    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
+        yield f"{shard['path']}: cannot be read ({error})"
 
 
-def table_problems(folder: str, named: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def strangers(folder: str, named: Collection[str]) -> Iterator[str]:
+    """Files among the shards that nobody names."""
+    try:
+        found = sorted(os.listdir(os.path.join(folder, FOLDER)))
+    except OSError:
+        return  # no folder of shards: each of them is missing
+    for name in found:
+        if f"{FOLDER}/{name}" not in named:
+            yield f"{FOLDER}/{name}: extra, the manifest does not name it"
+
+
+def table_problems(folder: str, shards: Shards) -> Iterator[str]:
     """Where the table of shards says other than the manifest."""
     try:
-        rows = pq.read_table(os.path.join(folder, TABLE)).to_pylist()
-    except (OSError, pa.ArrowInvalid) as error:
+        rows = shard_files.read(os.path.join(folder, TABLE))
+    except (OSError, pa.ArrowException) as error:
         yield f"{TABLE}: {error}"
         return
-    if [(row["path"], row["sha256"]) for row in rows] != [(shard["path"], shard["sha256"]) for shard in named.values()]:
+    if rows.schema != SHARDS or rows.to_pylist() != table(shards).to_pylist():
         yield f"{TABLE}: does not list the shards of the manifest"

@@ -17,6 +17,19 @@ def write(packs: pa.Table, path: str) -> None:
     )
 
 
+def read(path: str, columns: list[str] | None = None) -> pa.Table:
+    """A whole file, its page checksums verified; OSError names it when it is damaged or missing."""
+    try:
+        return open_shard(path).read(columns)
+    except (OSError, pa.ArrowException) as error:
+        raise OSError(f"{path}: {error}") from error
+
+
+def open_shard(path: str) -> pq.ParquetFile:
+    """For reading row group by row group, page checksums verified."""
+    return pq.ParquetFile(path, page_checksum_verification=True)
+
+
 def sha256(path: str) -> str:
     """64 hex digits of a file's bytes."""
     with open(path, "rb") as file:

@@ -22,7 +22,9 @@ def cuts_of(draw: st.DrawFn, text: str) -> list[dict[str, Any]]:
     bounds = [len(text[:at].encode()) for at in range(len(text) + 1)]
     ends = sorted(draw(st.lists(st.sampled_from(bounds), max_size=8)))
     pairs = zip(ends[::2], ends[1::2], strict=False)
-    return [{"start": start, "stop": stop, "put": draw(st.text(ALPHABET, max_size=4))} for start, stop in pairs]
+    return [
+        {"start": start, "stop": stop, "put": draw(st.text(ALPHABET, max_size=4))} for start, stop in pairs
+    ]
 
 
 @st.composite

@@ -33,11 +33,21 @@ def opener(files: Mapping[str, bytes]) -> Open:
     return open_
 
 
+def from_disk(path: str) -> BinaryIO:
+    return open(path, "rb")
+
+
 def reading_of(format_: str = "jsonl", **fields: Any) -> Reading:
     return Reading("web", "web-zh", format_, **fields)
 
 
-def rows(data: bytes, reading: Reading | None = None, path: str = "a.jsonl", start: int = 0, stop: int | None = None) -> Rows:
+def rows(
+    data: bytes,
+    reading: Reading | None = None,
+    path: str = "a.jsonl",
+    start: int = 0,
+    stop: int | None = None,
+) -> Rows:
     """All rows of one file, or of a range of it."""
     reading = reading or reading_of()
     return collect(Extent(path, path, start, stop), reading, opener({path: data}))
