@@ -28,7 +28,8 @@ Slices = Iterator[tuple[str, pa.RecordBatch]]
 @dataclass(frozen=True)
 class Flow:
     """One run's graph. `corpus` and `standing` are what is known before it starts: the corpus, if all splits were read
-    before, and the names of comparisons whose receipt is there."""
+    before, and the names of comparisons whose receipt is there.
+    """
 
     work: Work
     plan: str  # name of the published plan

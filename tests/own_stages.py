@@ -63,4 +63,8 @@ class SameUrlHost:
             },
             schema=MARKS,
         ).filter(pc.not_equal(ids, survivor))
-        return marks.combine_chunks().to_batches()[0] if marks.num_rows else pa.RecordBatch.from_pylist([], MARKS)
+        return (
+            marks.combine_chunks().to_batches()[0]
+            if marks.num_rows
+            else pa.RecordBatch.from_pylist([], MARKS)
+        )

@@ -15,7 +15,32 @@ from pipeline.rules.gopher import GopherQuality
 from pipeline.rules.refinedweb import RefinedWebLines
 from pipeline.rules.sample import Sample
 
-EN = "the sea is wide and that which we have of it to be with is light wind salt water stone ship sail harbour morning".split()
+EN = [
+    "the",
+    "sea",
+    "is",
+    "wide",
+    "and",
+    "that",
+    "which",
+    "we",
+    "have",
+    "of",
+    "it",
+    "to",
+    "be",
+    "with",
+    "is",
+    "light",
+    "wind",
+    "salt",
+    "water",
+    "stone",
+    "ship",
+    "sail",
+    "harbour",
+    "morning",
+]
 ZH = "海天一色风平浪静船行水上日出东方山高月小水落石出江上清风与山间明月耳得之而为声目遇之而成色取之无禁用之不竭"
 END = "<|endoftext|>"
 
@@ -35,7 +60,9 @@ def english(chance: random.Random, words: int) -> str:
 
 def chinese(chance: random.Random, characters: int) -> str:
     """Lines of Han characters with full stops."""
-    return "\n".join("".join(chance.choices(ZH, k=min(29, characters - at))) + "。" for at in range(0, characters, 29))
+    return "\n".join(
+        "".join(chance.choices(ZH, k=min(29, characters - at))) + "。" for at in range(0, characters, 29)
+    )
 
 
 def documents(seed: int, count: int, language: str) -> list[dict[str, Any]]:
@@ -46,10 +73,18 @@ def documents(seed: int, count: int, language: str) -> list[dict[str, Any]]:
         if rows and chance.random() < 0.1:
             text = "  " + chance.choice(rows)["text"].replace("\n", "\n\n") + " "
         elif language == "en":
-            text = english(chance, chance.choice([20, 80, 120, 300, 900])) + chance.choice(["", "", "\n3 likes"])
+            text = english(chance, chance.choice([20, 80, 120, 300, 900])) + chance.choice(
+                ["", "", "\n3 likes"]
+            )
         else:
             text = chinese(chance, chance.choice([90, 250, 400, 1500]))
-        rows.append({"text": text, "url": f"https://{language}.example/{index}", "licence": chance.choice(["mit", "cc0"])})
+        rows.append(
+            {
+                "text": text,
+                "url": f"https://{language}.example/{index}",
+                "licence": chance.choice(["mit", "cc0"]),
+            }
+        )
     return rows
 
 
@@ -70,7 +105,9 @@ def train_tokenizer(path: Path) -> Path:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=600, special_tokens=[END], initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=600, special_tokens=[END], initial_alphabet=alphabet, show_progress=False
+    )
     tokenizer.train_from_iterator([english(chance, 3000), chinese(chance, 9000)], trainer)
     tokenizer.save(str(path))
     return path
@@ -80,7 +117,9 @@ def make(folder: Path, files: int = 3, rows: int = 60) -> Path:
     """raw/web (en, JSONL), raw/zh (zh, JSONL with a broken line), raw/books (text), tokenizer.json, below a folder."""
     for number in range(files):
         write_jsonl(folder / f"raw/web/{number}.jsonl", documents(number, rows, "en"))
-        write_jsonl(folder / f"raw/zh/{number}.jsonl", [*documents(100 + number, rows, "zh"), '{"text": "broken'])
+        write_jsonl(
+            folder / f"raw/zh/{number}.jsonl", [*documents(100 + number, rows, "zh"), '{"text": "broken']
+        )
     for number in range(5):
         book = folder / f"raw/books/{number}.txt"
         book.parent.mkdir(exist_ok=True)
@@ -103,13 +142,20 @@ def recipe(folder: Path, out: str = "out", **output: Any) -> Recipe:
         ExactDuplicates(),
         Sample(epochs={"books": 2.5, "zh": 0.5}),
     ]
-    fields = {"path": f"{folder}/{out}", "tokenizer": f"{folder}/tokenizer.json", "pack_tokens": 256, "pool_tokens": 20_000}
+    fields = {
+        "path": f"{folder}/{out}",
+        "tokenizer": f"{folder}/tokenizer.json",
+        "pack_tokens": 256,
+        "pool_tokens": 20_000,
+    }
     return Recipe(inputs=inputs, stages=stages, output=Output(**{**fields, **output}))
 
 
 def with_stage(one: Recipe, name: str, rule: Any) -> Recipe:
     """The recipe, another rule in the place of the stage of that name."""
-    return replace(one, stages=tuple(replace(stage, rule=rule) if stage.name == name else stage for stage in one.stages))
+    return replace(
+        one, stages=tuple(replace(stage, rule=rule) if stage.name == name else stage for stage in one.stages)
+    )
 
 
 def listing(folder: str | Path) -> dict[str, bytes]:

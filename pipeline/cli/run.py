@@ -3,15 +3,13 @@
 import json
 import os
 import sys
-import time
-from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from pipeline.run.driver import Job, Settings
+    from pipeline.run.driver import Job
     from pipeline.steps.plan import Plan
 
 
@@ -63,11 +61,11 @@ def run(
       winnow run recipe.yaml --limit 100  try it on a hundred documents of each input
     """
     from pipeline.cli import fail
-    from pipeline.run.driver import FolderError, Settings, locked, prepare
     from pipeline.forms import FormError
     from pipeline.recipe import load
+    from pipeline.run.driver import FolderError, Settings, locked, prepare
+    from pipeline.run.supervisor import RunFailedError
     from pipeline.steps.plan import PlanError
-    from pipeline.run.supervisor import RunFailed
 
     settings = Settings(workers or os.cpu_count() or 1, piece_mib << 20, exchange, None, beam, limit)
     try:
@@ -79,7 +77,7 @@ def run(
             run_here(recipe, job)
     except (FolderError, FormError, PlanError) as error:
         fail(error)
-    except RunFailed as error:
+    except RunFailedError as error:
         fail(cure(str(error)), 1)
 
 

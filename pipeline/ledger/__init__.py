@@ -123,7 +123,7 @@ class Funnel:
         everything = sum((one.tokens for one in self.kept), 0) / max(
             1, sum(one.characters for one in self.kept)
         )
-        rates = {source: everything for source in {one.source for one in self.counts}}
+        rates = dict.fromkeys({one.source for one in self.counts}, everything)
         kept: dict[str, Count] = {}
         for one in self.kept:
             kept[one.source] = one if one.source not in kept else kept[one.source].plus(one)

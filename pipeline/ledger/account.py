@@ -50,7 +50,8 @@ def account(run: Run) -> Iterator[Line]:
         yield from piece_lines(run, piece)
     yield from (Line("files", wrong=problem) for problem in damaged(run))
     yield from (
-        Line("shards", wrong=problem) for problem in manifests.verify(run.store.root, manifests.superseded(run.store.root))
+        Line("shards", wrong=problem)
+        for problem in manifests.verify(run.store.root, manifests.superseded(run.store.root))
     )
     yield from packed(run)
 
@@ -178,7 +179,7 @@ def first_strange(have: pa.Array, want: pa.Array) -> str:
 
 
 def unbalanced(run: Run, table: pa.RecordBatch, view: Any, lengths: pa.Array) -> Iterator[str]:
-    """characters + put = shipped + cut + dropped, document by document; a reason where, and only where, nothing ships."""
+    """Characters + put = shipped + cut + dropped, document by document; a reason where, and only where, nothing ships."""
     kept = pc.greater(table["copies"], 0)
     size = view.columns(size_after(run.work.placed.edits))
     put_less_cut = pc.subtract(table["characters_put"], table["characters_cut"])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from pipeline.data import receipts, slices, tables
-from pipeline.data.receipts import FOLDER, Receipt, receipt_name
+from pipeline.data.receipts import Receipt, receipt_name
 from pipeline.data.store import TEMPORARY
 from pipeline.ledger import Run
 from pipeline.run.driver import MANIFEST, MARKER

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipeline import __version__, recipe as recipes
+from pipeline import __version__
+from pipeline import recipe as recipes
 from pipeline.data import receipts, slices
 from pipeline.data.keys import digest
 from pipeline.data.schemas import SCHEMA_VERSION
@@ -182,8 +183,8 @@ def run_pipeline(job: Job, planned: Plan) -> None:
         and receipts.find(job.work.store, packs_of(job.work, corpus))
     ):
         return
-    from pipeline import flow
-    from pipeline.comparisons.exchange import Exchange
+    from pipeline import flow  # noqa: PLC0415  # Beam takes a second to import; a run with nothing to do needs none
+    from pipeline.comparisons.exchange import Exchange  # noqa: PLC0415
 
     exchange = Exchange(job.work.store, job.settings.exchange)
     graph = flow.Flow(job.work, planned.name, exchange, standing_comparisons(job.work, corpus))
@@ -198,7 +199,8 @@ def unmeasured(work: Work, planned: Plan) -> list[Piece]:
 def finish(job: Job, planned: Plan) -> dict[str, Any]:
     """Shards' table and manifest, from receipts alone; then the slices of this run's exchanges go."""
     work, corpus = job.work, known_corpus(job.work, planned)
-    assert corpus is not None
+    if corpus is None:
+        raise RuntimeError(f"{work.store.root}: the pipeline ended, but not every split was read; run again")
     packs = receipts.get(work.store, packs_of(work, corpus))
     encoder = load(work.pack.tokenizer, work.pack.end_token)
     shards = [

@@ -5,10 +5,12 @@ seen). So: whoever watches ends what is left and starts the same pipeline again.
 code; what was published stands, so only lost work is done again.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +24,7 @@ GRACE = 5.0  # seconds between the loss of a worker and the end of its pipeline:
 DONE = "pipeline done"  # the child's word that its workers may go
 
 
-class RunFailed(RuntimeError):
+class RunFailedError(RuntimeError):
     """The pipeline ended with an error; the message holds what it said."""
 
 
@@ -51,17 +53,15 @@ class Child:
 
     def end(self) -> None:
         """End the child and all of its workers: they share its process group."""
-        try:
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
 
 
 def supervise(command: Sequence[str], tick: Callable[[], None], tell: Callable[[str], None]) -> None:
     """Run the command until it ends well. `tick` is called a few times a second; `tell` gets a sentence when it starts again.
 
-    Raises RunFailed with the end of what it said when it fails by itself, or loses a worker at every start.
+    Raises RunFailedError with the end of what it said when it fails by itself, or loses a worker at every start.
     """
     for start in range(STARTS):
         child, error = start_child(command)
@@ -71,18 +71,16 @@ def supervise(command: Sequence[str], tick: Callable[[], None], tell: Callable[[
             child.end()
         if not lost:
             if child.process.returncode:
-                raise RunFailed(tail(error))
+                raise RunFailedError(tail(error))
             return
         tell(f"a worker was lost; starting again ({start + 1} of {STARTS - 1}), what was published stands")
-    raise RunFailed(
+    raise RunFailedError(
         f"a worker was lost at each of {STARTS} starts; the machine may be out of memory:\n{tail(error)}"
     )
 
 
 def start_child(command: Sequence[str]) -> tuple[Child, IO[str]]:
     """The process in a session of its own, with threads that keep its words."""
-    import tempfile
-
     error = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  # lives as long as the child
     process = subprocess.Popen(
         list(command),
@@ -98,8 +96,7 @@ def start_child(command: Sequence[str]) -> tuple[Child, IO[str]]:
 
 
 def listen(stream: IO[str] | None, said: list[str]) -> None:
-    for line in stream or ():
-        said.append(line.strip())
+    said.extend(line.strip() for line in stream or ())
 
 
 def wait(child: Child, tick: Callable[[], None]) -> bool:

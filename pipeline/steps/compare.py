@@ -1,6 +1,7 @@
 """One comparison, step by step: nominate from a piece, settle a bucket, publish the marks of a piece, close with a receipt."""
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -57,7 +58,7 @@ def split_by(rows: pa.RecordBatch, target: np.ndarray) -> Iterator[tuple[str, pa
     order = np.argsort(target, kind="stable")
     ordered, sorted_rows = target[order], rows.take(pa.array(order))
     edges = np.flatnonzero(np.diff(ordered, prepend=-1, append=np.iinfo(np.int64).max))
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         yield str(ordered[start]), sorted_rows.slice(start, stop - start)
 
 

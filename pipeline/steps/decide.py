@@ -39,7 +39,7 @@ def decide(piece: Piece, work: Work, corpus: Corpus) -> Receipt:
     tables.write(work.store, table, f"{of}.parquet")
     facts = {
         "counts": counts(view, table),
-        "alone": alone(view, verdicts, table),
+        "alone": alone(verdicts, table),
         "tokens": shipped_tokens(table),
     }
     files = {f"{of}.parquet": receipts.file_digest(work.store.path(f"{of}.parquet"))}
@@ -110,7 +110,7 @@ def counts(view: View, table: pa.RecordBatch) -> list[list[Any]]:
     return sorted([list(row.values()) for row in grouped.select(names).to_pylist()])
 
 
-def alone(view: View, verdicts: Verdicts, table: pa.RecordBatch) -> dict[str, list[int]]:
+def alone(verdicts: Verdicts, table: pa.RecordBatch) -> dict[str, list[int]]:
     """By stage: documents and characters that it would have dropped with no other stage before it."""
     characters = np.asarray(table["characters"])
     return {name: [int(given.sum()), int(characters[given].sum())] for name, given in verdicts.alone.items()}

@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from pipeline.data import receipts, tables
 from pipeline.data.receipts import Receipt
 from pipeline.data.schemas import QUARANTINE
-from pipeline.data.store import LocalStore
 from pipeline.kernels import hashing
 from pipeline.readers import Extent, Read, Total, read
 from pipeline.steps.measure import ColumnsWriter, Measuring, measure, wanted
@@ -52,7 +51,7 @@ def read_split(split: Split, work: Work) -> Receipt:
             documents.write(one.documents)
             quarantine.write(one.quarantine)
         pieces += documents.publish()
-        quarantined += publish_quarantine(work.store, quarantine)
+        quarantined += publish_quarantine(quarantine)
     facts = {
         "input": split.input,
         "reading": split.reading,
@@ -231,7 +230,7 @@ def add(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
     return (one[0] + other[0]) % (1 << 64), (one[1] + other[1]) % (1 << 64)
 
 
-def publish_quarantine(store: LocalStore, writer: tables.TableWriter) -> list[dict[str, Any]]:
+def publish_quarantine(writer: tables.TableWriter) -> list[dict[str, Any]]:
     """The quarantine file of one piece, when it has rows."""
     writer.writer.close()
     if not writer.rows:

@@ -4,7 +4,6 @@ The verdict of a document is the first stage, in recipe order, that gives a reas
 counted on the way, because its measures saw all documents.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from pipeline.data import receipts
@@ -138,7 +139,7 @@ def guess_format(name: str, path: str) -> str:
 def list_files(path: str) -> tuple[str, list[str]]:
     """The root that relative paths start at, and the files below it, hidden ones aside."""
     if os.path.isdir(path):
-        return path, [one for one in walk(path)]
+        return path, list(walk(path))
     if glob.has_magic(path):
         return glob_root(path), [one for one in glob.glob(path, recursive=True) if not os.path.isdir(one)]
     return os.path.dirname(path) or ".", [path] if os.path.lexists(path) else []
@@ -199,7 +200,7 @@ def ranges(name: str, file: File, piece_bytes: int) -> Iterator[Split]:
     """Equal ranges of one plain file, none above a piece."""
     count = -(-file.bytes // piece_bytes)
     edges = [file.bytes * index // count for index in range(count + 1)]
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         yield split_of(name, [(file, start, stop if stop < file.bytes else None)], stop - start)
 
 

@@ -58,7 +58,7 @@ def addresses(
 def shipped(
     piece: Piece, work: Work, corpus: Corpus, pools: int
 ) -> tuple[pa.Array, pa.Array, np.ndarray, np.ndarray, np.ndarray]:
-    """ids and digests of the piece's kept documents, and (row, copy, pool) of their copies."""
+    """Ids and digests of the piece's kept documents, and (row, copy, pool) of their copies."""
     decisions = tables.as_batch(
         tables.read(work.store, f"{decisions_of(work, piece, corpus)}.parquet", ["id", "copies"])
     )

@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 from pipeline.data import receipts, schemas, tables
 from pipeline.data.keys import digest
 from pipeline.data.receipts import FOLDER, Receipt
-from pipeline.data.store import LocalStore
 from pipeline.kernels import cuts as cutting
 from pipeline.ship.tokenize import Tokenizer, load
 from pipeline.steps.judge import Verdicts, judge_piece

@@ -62,7 +62,7 @@ def within(values: pa.Array, limit: Any) -> pa.BooleanArray:
         )
     else:
         inside = pc.equal(values, limit)
-    return pc.fill_null(pc.and_(inside, pc.is_valid(values)), False)  # noqa: FBT003
+    return pc.fill_null(pc.and_(inside, pc.is_valid(values)), False)
 
 
 SIDES = {"min": pc.greater_equal, "max": pc.less_equal}

@@ -32,7 +32,12 @@ def exchanged(store: LocalStore, way: str, senders: list[int]) -> list[tuple[str
     with beam.Pipeline(runner="FnApiRunner") as root:
         factor = beam.pvalue.AsSingleton(root | "factor" >> beam.Create([10]))
         sent = root | beam.Create(senders) | Route(exchange, send, lambda sender, _: f"test/{sender}", factor)
-        (sent | beam.Map(receive) | beam.combiners.ToList() | beam.Map(lambda all_: Path(found).write_text("\n".join(sorted(all_)))))
+        (
+            sent
+            | beam.Map(receive)
+            | beam.combiners.ToList()
+            | beam.Map(lambda all_: Path(found).write_text("\n".join(sorted(all_))))
+        )
     return [tuple(line.split(":")) for line in Path(found).read_text().splitlines()]  # type: ignore[misc]
 
 

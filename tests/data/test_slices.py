@@ -11,7 +11,9 @@ from pipeline.data.store import LocalStore
 
 
 def batch(*numbers: int, piece: str = "") -> pa.RecordBatch:
-    return pa.RecordBatch.from_pydict({"n": pa.array(numbers, pa.int64())}).replace_schema_metadata({"piece": piece})
+    return pa.RecordBatch.from_pydict({"n": pa.array(numbers, pa.int64())}).replace_schema_metadata(
+        {"piece": piece}
+    )
 
 
 def test_every_target_reads_its_own_slices_in_the_order_of_senders(tmp_path: Path):

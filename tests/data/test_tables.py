@@ -12,7 +12,9 @@ SCHEMA = pa.schema([("id", pa.binary(16)), ("n", pa.int64())])
 
 
 def rows(*numbers: int) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([pa.array([n.to_bytes(16, "big") for n in numbers], pa.binary(16)), pa.array(numbers)], schema=SCHEMA)
+    return pa.RecordBatch.from_arrays(
+        [pa.array([n.to_bytes(16, "big") for n in numbers], pa.binary(16)), pa.array(numbers)], schema=SCHEMA
+    )
 
 
 def test_batches_come_back_as_they_were_written(tmp_path: Path):

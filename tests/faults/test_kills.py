@@ -70,7 +70,15 @@ class DyingStore(LocalStore):
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-ONCE = ("plan/", "exchange/lists/", "receipts/marks/", "receipts/packs/", "statistics/", "receipts/statistics/", "quarantine/")
+ONCE = (
+    "plan/",
+    "exchange/lists/",
+    "receipts/marks/",
+    "receipts/packs/",
+    "statistics/",
+    "receipts/statistics/",
+    "quarantine/",
+)
 
 
 @dataclass(frozen=True)
@@ -101,7 +109,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(folder: Path) -> dict[str, Any]:
     run(world.recipe(folder, "undisturbed"), SETTINGS)
-    return {"digests": world.digests(folder / "undisturbed"), "names": set(world.listing(folder / "undisturbed"))}
+    return {
+        "digests": world.digests(folder / "undisturbed"),
+        "names": set(world.listing(folder / "undisturbed")),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +135,9 @@ def test_the_kinds_are_all_that_a_run_publishes(folder: Path, tmp_path: Path):
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kill_loses_nothing(folder: Path, undisturbed: dict[str, Any], tmp_path: Path, server: Any, kind: str, after: bool):
+def test_a_kill_loses_nothing(
+    folder: Path, undisturbed: dict[str, Any], tmp_path: Path, server: Any, kind: str, after: bool
+):
     out = str(tmp_path / "out")
     process = server.Process(target=run_and_die, args=(folder, out, kind, after))
     process.start()

@@ -124,7 +124,11 @@ def test_only_new_documents_are_tokenised_when_a_limit_is_loosened(tmp_path: Pat
     one = loosened(folder, world.recipe(folder))
     run(one)
     opened = ledger.open_run(str(folder / "out"))
-    new = [name for name in world.listing(folder / "out") if name.startswith("receipts/tokens") and name not in before]
+    new = [
+        name
+        for name in world.listing(folder / "out")
+        if name.startswith("receipts/tokens") and name not in before
+    ]
     rows = sum(receipts.parse(opened.store.read(name), name).facts["rows"] for name in new)
     all_rows = sum(len(opened.decisions(piece)) for piece in opened.pieces)
     assert 0 < rows < all_rows / 4

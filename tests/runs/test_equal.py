@@ -44,7 +44,9 @@ def test_the_world_has_something_of_everything(undisturbed: dict[str, Any]):
     ],
     ids=str,
 )
-def test_settings_change_no_byte(folder: Path, undisturbed: dict[str, Any], tmp_path: Path, settings: Settings):
+def test_settings_change_no_byte(
+    folder: Path, undisturbed: dict[str, Any], tmp_path: Path, settings: Settings
+):
     one = world.recipe(folder, path=str(tmp_path / "out"))
     run(one, settings)
     assert world.digests(tmp_path / "out") == undisturbed
@@ -67,7 +69,9 @@ def test_the_place_of_the_inputs_changes_no_byte(folder: Path, undisturbed: dict
     assert world.digests(moved / "out") == undisturbed
 
 
-def test_another_seed_changes_the_packs_and_no_verdict_of_a_rule(folder: Path, undisturbed: dict[str, Any], tmp_path: Path):
+def test_another_seed_changes_the_packs_and_no_verdict_of_a_rule(
+    folder: Path, undisturbed: dict[str, Any], tmp_path: Path
+):
     """So the equalities above compare something that can differ."""
     one = world.recipe(folder, path=str(tmp_path / "out"), seed=1)
     run(one)
@@ -85,4 +89,6 @@ def test_stages_have_names_of_their_own(folder: Path, tmp_path: Path):
     run(replace(one, stages=stages))
     after = world.digests(tmp_path / "out")
     assert after["shards"] == before["shards"]
-    assert {row["stage"] for row in after["decisions"]} == {row["stage"] and f"my_{row['stage']}" for row in before["decisions"]}
+    assert {row["stage"] for row in after["decisions"]} == {
+        row["stage"] and f"my_{row['stage']}" for row in before["decisions"]
+    }

@@ -85,11 +85,18 @@ class At:
 
 
 def stages(*rules: Any) -> list[At]:
-    return [replace(one if isinstance(one, At) else At(one), name=f"s{index}") for index, one in enumerate(rules)]
+    return [
+        replace(one if isinstance(one, At) else At(one), name=f"s{index}") for index, one in enumerate(rules)
+    ]
 
 
 def test_each_shape_is_told_by_what_it_has():
-    assert [one.kind for one in place(stages(Short(), Trim(), Same(), Copies())).stages] == [RULE, EDITOR, COMPARISON, SAMPLE]
+    assert [one.kind for one in place(stages(Short(), Trim(), Same(), Copies())).stages] == [
+        RULE,
+        EDITOR,
+        COMPARISON,
+        SAMPLE,
+    ]
 
 
 def test_what_has_no_shape_is_refused():
@@ -130,7 +137,9 @@ def test_equal_measures_are_computed_once():
 
 
 def test_a_scope_may_name_columns_of_documents_inputs_and_earlier_measures():
-    placed = place(stages(Short(), At(Short(3), {"length": {"min": 5}, "licence": "mit", "source": ["a"]})), ["licence"])
+    placed = place(
+        stages(Short(), At(Short(3), {"length": {"min": 5}, "licence": "mit", "source": ["a"]})), ["licence"]
+    )
     homes = placed.stages[1].where.homes
     assert homes["length"] == placed.stages[0].measures[0]
     assert homes["licence"] is None is homes["source"]
@@ -138,5 +147,7 @@ def test_a_scope_may_name_columns_of_documents_inputs_and_earlier_measures():
 
 @pytest.mark.parametrize("column", ["length", "lang", "text"])
 def test_a_scope_names_what_is_known_at_its_place(column: str):
-    with pytest.raises(ValueError, match=rf"s0: where: unknown column '{column}'; known at this place: .*source"):
+    with pytest.raises(
+        ValueError, match=rf"s0: where: unknown column '{column}'; known at this place: .*source"
+    ):
         place(stages(At(Short(), {column: 1})))
