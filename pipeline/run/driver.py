@@ -241,7 +241,7 @@ def run_facts(job: Job, planned: Plan, corpus: Corpus, pools: int) -> dict[str, 
 def locked(store: LocalStore) -> Iterator[None]:
     """The output folder, ours alone until the end; refused when it is somebody else's, of another schema, or in use."""
     claim(store)
-    with open(store.path(".lock"), "w") as lock:
+    with open(store.path(".lock"), "a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

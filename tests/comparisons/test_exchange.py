@@ -54,7 +54,7 @@ def test_slices_that_are_there_are_not_made_again(tmp_path: Path):
     """What a killed run left under a sender's name is used as it stands."""
     store = LocalStore(str(tmp_path))
     first = exchanged(store, "files", [1, 2])
-    names = [name for name in store.list("exchange/test")]
+    names = list(store.list("exchange/test"))
     times = [Path(store.path(name)).stat().st_mtime_ns for name in names]
     assert exchanged(store, "files", [1, 2]) == first
     assert [Path(store.path(name)).stat().st_mtime_ns for name in names] == times

@@ -40,7 +40,7 @@ def test_a_flipped_bit_is_found_on_reading_and_the_file_is_named(tmp_path: Path)
     data = bytearray(store.read("t"))
     data[200] ^= 1
     Path(store.path("t")).write_bytes(bytes(data))
-    with pytest.raises(OSError, match="^t: "):
+    with pytest.raises(OSError, match=r"^t: "):
         tables.read(store, "t")
 
 

@@ -143,7 +143,7 @@ def test_a_kill_loses_nothing(
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
-    receipts = {name for name in LocalStore(out).list("receipts")}
+    receipts = set(LocalStore(out).list("receipts"))
     job, store = prepare(world.recipe(folder, path=out), SETTINGS), WatchingStore(out)
     run_locked(replace(job, work=replace(job.work, store=store)))
     assert world.digests(out) == undisturbed["digests"]
