@@ -1,5 +1,6 @@
 """Parquet as every file of a run is written: zstd, page checksums, row groups of at most 16 MiB of text."""
 
+import os
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
@@ -31,6 +32,11 @@ class TableWriter:
         """Close the file and give it its name; see `LocalStore.publish`."""
         self.writer.close()
         return self.store.publish(self.path, name)
+
+    def discard(self) -> None:
+        """Close the file and forget it."""
+        self.writer.close()
+        os.unlink(self.path)
 
     def __enter__(self) -> Self:
         return self

@@ -197,7 +197,7 @@ def unmeasured(work: Work, planned: Plan) -> list[Piece]:
 
 
 def finish(job: Job, planned: Plan) -> dict[str, Any]:
-    """Shards' table and manifest, from receipts alone; then the slices of this run's exchanges go."""
+    """Shards' table and manifest, from receipts alone; the slices of this run's exchanges go before it is written."""
     work, corpus = job.work, known_corpus(job.work, planned)
     if corpus is None:
         raise RuntimeError(f"{work.store.root}: the pipeline ended, but not every split was read; run again")
@@ -215,8 +215,8 @@ def finish(job: Job, planned: Plan) -> dict[str, Any]:
         run=run_facts(job, planned, corpus, packs.facts["pools"]),
     )
     manifest = json.loads(json.dumps(manifest))  # as everyone will read it
-    manifests.write(work.store, manifest, shards)
     work.store.sweep(slices.FOLDER)
+    manifests.write(work.store, manifest, shards)
     return manifest
 
 

@@ -232,10 +232,10 @@ def add(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
 
 def publish_quarantine(writer: tables.TableWriter) -> list[dict[str, Any]]:
     """The quarantine file of one piece, when it has rows."""
-    writer.writer.close()
     if not writer.rows:
-        os.unlink(writer.path)
+        writer.discard()
         return []
+    writer.writer.close()
     name = receipts.file_digest(writer.path)
     writer.publish(f"quarantine/{name}.parquet")
     return [{"name": name, "rows": writer.rows}]
