@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from pipeline.run.driver import Job
+    from pipeline.run.driver import Job, SetupError
     from pipeline.steps.plan import Plan
 
 
@@ -63,9 +63,8 @@ def run(
     from pipeline.cli import fail
     from pipeline.forms import FormError
     from pipeline.recipe import load
-    from pipeline.run.driver import FolderError, Settings, locked, prepare
+    from pipeline.run.driver import FolderError, Settings, SetupError, locked, prepare
     from pipeline.run.supervisor import RunFailedError
-    from pipeline.steps.plan import PlanError
 
     settings = Settings(workers or os.cpu_count() or 1, piece_mib << 20, exchange, None, beam, limit)
     try:
@@ -75,16 +74,31 @@ def run(
             return
         with locked(job.work.store):
             run_here(recipe, job)
-    except (FolderError, FormError, PlanError) as error:
+    except (FolderError, FormError) as error:
         fail(error)
+    except SetupError as error:
+        fail(located(recipe, error))
     except RunFailedError as error:
         fail(cure(str(error)), 1)
+
+
+def located(recipe: str, error: "SetupError") -> str:
+    """The mistake with its line in the recipe."""
+    from pipeline import forms
+
+    with open(recipe, encoding="utf-8") as file:
+        form = forms.load(file.read(), os.path.basename(recipe))
+    for key in error.place:
+        form = form[key] if isinstance(key, int) or key in form.value else form
+    return f"{form.file}:{form.line}: {error}"
 
 
 def run_here(recipe: str, job: "Job") -> None:
     """Plan, supervise, finish, show."""
     from pipeline.run import driver
 
+    beside = os.path.dirname(os.path.abspath(recipe))  # where a `use:` finds its module, in every worker too
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), beside]))
     planned = job.plan()
     standing = driver.finished(job, planned)
     show_plan(job, planned)

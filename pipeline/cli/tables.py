@@ -24,7 +24,7 @@ def by_stage(funnel: "Funnel") -> Table:
     table = Table(
         title="Funnel", title_justify="left", caption="≈ estimated from the kept documents of the same source"
     )
-    table.add_column("stage")
+    table.add_column("stage", min_width=26)
     for name in ("documents", "characters", "tokens", "dropped", "alone"):
         table.add_column(name, justify="right")
     everything = total(list(funnel.counts))

@@ -103,7 +103,8 @@ def verdict(one: "Life") -> list[str]:
 
 
 def stage(said: "Said") -> list[str]:
-    head = "outside its where" if not said.applies else said.reason or "passes"
+    outside = "not reached" if said.kind == "sample" else "outside its where"
+    head = (said.reason or "passes") if said.applies else outside
     values = ", ".join(f"{name} {value}" for name, value in said.values.items() if value is not None)
     limits = ", ".join(f"{name} {value}" for name, value in said.limits.items())
     lines = [f"  {said.stage}: {head}"]

@@ -181,7 +181,8 @@ def stage_said(run: Run, piece: Piece, one: View, stage: PlacedStage, decision: 
         return Said(stage.name, stage.kind, applies, values.pop("reason"), values, limits)
     if stage.kind == SAMPLE:
         dropped = decision["reason"] if decision["stage"] == stage.name else None
-        return Said(stage.name, stage.kind, applies, dropped, {"copies": decision["copies"]}, limits)
+        reached = applies and decision["stage"] in (None, stage.name)
+        return Said(stage.name, stage.kind, reached, dropped, {"copies": decision["copies"]}, limits)
     reason = reasons(one, stage, no_marks, lambda wanted: read_statistics(run.work, wanted, run.corpus))[
         0
     ].as_py()

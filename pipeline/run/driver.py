@@ -23,13 +23,30 @@ from pipeline.ship.tokenize import load
 from pipeline.steps.compare import done
 from pipeline.steps.ingest import pieces_of, receipt_of
 from pipeline.steps.measure import missing
-from pipeline.steps.placed import place
-from pipeline.steps.plan import Plan, guess_format, plan
+from pipeline.steps.placed import Placed, PlaceError, place
+from pipeline.steps.plan import Plan, PlanError, guess_format, plan
 from pipeline.steps.shards import packs_of, shard_receipt
 from pipeline.steps.work import PIECE_BYTES, Corpus, Pack, Piece, Work
 
 MARKER = "winnow.json"  # says that a folder is ours, and its schema
 MANIFEST = "manifest.json"
+
+
+class SetupError(ValueError):
+    """A recipe that is well formed but cannot run as it stands. `place`: the path in it of what is wrong."""
+
+    def __init__(self, place: tuple[str | int, ...], message: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+@contextmanager
+def blame(*place: str | int) -> Iterator[None]:
+    """Give a mistake its place in the recipe."""
+    try:
+        yield
+    except ValueError as error:
+        raise SetupError(place, str(error)) from error
 
 
 class FolderError(RuntimeError):
@@ -62,7 +79,11 @@ class Job:
 
     def plan(self) -> Plan:
         """The splits, from the file listings as they are now."""
-        return plan(self.work, self.paths, self.settings.limit)
+        try:
+            return plan(self.work, self.paths, self.settings.limit)
+        except PlanError as error:
+            names = [one.name for one in self.recipe.inputs]
+            raise SetupError(("inputs", names.index(error.input), "path"), str(error)) from error
 
     def manifest_key(self, planned: Plan) -> str:
         """Equal keys, equal manifest: a run that would give the same is not started."""
@@ -76,18 +97,36 @@ class Job:
 
 
 def prepare(recipe: recipes.Recipe, settings: Settings) -> Job:
-    """Read the tokenizer, guess formats, place the stages; nothing is written."""
-    readings = {one.name: reading_of(one) for one in recipe.inputs}
-    chosen = sorted({column for one in recipe.inputs for column in one.columns})
+    """Read the tokenizer, guess formats, place the stages; nothing is written. SetupError says what cannot run."""
+    readings = {}
+    for index, one in enumerate(recipe.inputs):
+        with blame("inputs", index):
+            readings[one.name] = reading_of(one)
+    with blame("output", "tokenizer"):
+        pack = pack_of(recipe.output)
     work = Work(
-        store=LocalStore(recipe.output.path),
+        store=LocalStore(folder_of(recipe, settings)),
         readings=readings,
-        placed=place(recipe.stages, chosen),
-        pack=pack_of(recipe.output),
+        placed=place_stages(recipe),
+        pack=pack,
         piece_bytes=settings.piece_bytes,
         buckets=settings.buckets,
     )
     return Job(recipe, work, {one.name: one.path for one in recipe.inputs}, settings)
+
+
+def folder_of(recipe: recipes.Recipe, settings: Settings) -> str:
+    """Where the run writes; a recipe that is only tried does not write over the real thing."""
+    path = recipe.output.path
+    return path if settings.limit is None else f"{path.rstrip('/')}.first-{settings.limit}"
+
+
+def place_stages(recipe: recipes.Recipe) -> Placed:
+    chosen = sorted({column for one in recipe.inputs for column in one.columns})
+    try:
+        return place(recipe.stages, chosen)
+    except PlaceError as error:
+        raise SetupError(("stages", error.index), str(error)) from error
 
 
 def reading_of(one: recipes.Input) -> Reading:

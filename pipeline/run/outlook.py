@@ -36,7 +36,7 @@ class Step:
             else f"{self.todo:,} of {self.total:,} {self.unit}"
         )
         mark = "·" if self.todo == 0 else "+"
-        return f"{mark} {self.name:<28} {amount}{'; ' if self.note else ''}{self.note}"
+        return f"{mark} {self.name:<32} {amount}{'; ' if self.note else ''}{self.note}"
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ def measuring(job: Job, planned: Plan) -> Iterator[Step]:
     for placed in wanted(job.work.placed):
         todo = sum(placed.key in keys for keys in lacking)
         note = "and all that will be read" if unread else ""
-        name = f"measure {type(placed.measure).__name__}"
+        edited = f" after {len(placed.edits)} editors" if placed.edits else ""
+        name = f"measure {type(placed.measure).__name__}{edited}"
         yield Step("columns", name, todo or (None if unread else 0), len(pieces), "pieces", note)
 
 

@@ -104,6 +104,14 @@ class Placed:
         return next((stage for stage in self.stages if stage.kind == SAMPLE), None)
 
 
+class PlaceError(ValueError):
+    """A stage that cannot stand where it stands; `index`: which."""
+
+    def __init__(self, index: int, message: str) -> None:
+        super().__init__(message)
+        self.index = index
+
+
 def kind_of(rule: Any) -> str:
     """Which shape an object has; TypeError when it has none of them."""
     if hasattr(rule, "copies") and hasattr(rule, "statistics"):
@@ -123,8 +131,11 @@ def place(stages: Iterable[Any], chosen: Iterable[str] = ()) -> Placed:
     edits: tuple[Edit, ...] = ()
     homes: dict[str, PlacedMeasure | None] = dict.fromkeys((*ADDRESS, *chosen))
     chain = digest("nobody was dropped")
-    for stage in stages:
-        one = place_one(stage, edits, homes, chain)
+    for index, stage in enumerate(stages):
+        try:
+            one = place_one(stage, edits, homes, chain)
+        except (ValueError, TypeError) as error:
+            raise PlaceError(index, str(error)) from error
         placed.append(one)
         chain = digest(chain, one.key)
         homes |= {column: home for home in one.measures for column in home.measure.columns.names}

@@ -26,7 +26,11 @@ EXPANDS = 4  # an archive is counted as this many times its size when batches ar
 
 
 class PlanError(ValueError):
-    """An input that cannot be planned: the message names it and the cure."""
+    """An input that cannot be planned; `input`: its name."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.input = name
 
 
 @dataclass(frozen=True)
@@ -112,12 +116,12 @@ def find_files(path: str, reading: Reading, name: str) -> tuple[list[File], int]
     """The input's files in the order of their relative path, and how many others were passed over."""
     root, found = list_files(path)
     if not found:
-        raise PlanError(f"{name}: no file matches {path!r}; give a file, a folder, or a glob in quotes")
+        raise PlanError(name, f"no file matches {path!r}; give a file, a folder, or a glob in quotes")
     single = len(found) == 1 and found[0] == path
     taken = found if single else [one for one in found if takes(one, reading)]
     if not taken:
         raise PlanError(
-            f"{name}: none of the {len(found)} files of {path!r} is of a known kind; say format: jsonl or text"
+            name, f"none of the {len(found)} files of {path!r} is of a known kind; say format: jsonl or text"
         )
     files = [found_file(one, os.path.relpath(one, root).replace(os.sep, "/")) for one in taken]
     return sorted(files, key=lambda file: os.fsencode(file.relative)), len(found) - len(taken)
@@ -133,7 +137,7 @@ def guess_format(name: str, path: str) -> str:
     if len(found) == 1:
         return found[0]
     what = f"files of several formats ({', '.join(found)})" if found else "no file of a known format"
-    raise PlanError(f"{name}: {path!r} has {what}; say which with format:")
+    raise PlanError(name, f"{path!r} has {what}; say which with format:")
 
 
 def list_files(path: str) -> tuple[str, list[str]]:
@@ -170,7 +174,8 @@ def refuse_shared_addresses(files: list[File], name: str) -> None:
         other = seen.setdefault(without_compression(file.relative), file.relative)
         if other != file.relative:
             raise PlanError(
-                f"{name}: {other!r} and {file.relative!r} would share addresses; keep one, or make them two inputs"
+                name,
+                f"{other!r} and {file.relative!r} would share addresses; keep one, or make them two inputs",
             )
 
 

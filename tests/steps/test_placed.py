@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.data.schemas import CUTS
-from pipeline.steps.placed import COMPARISON, EDITOR, RULE, SAMPLE, place
+from pipeline.steps.placed import COMPARISON, EDITOR, RULE, SAMPLE, PlaceError, place
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def test_each_shape_is_told_by_what_it_has():
 
 
 def test_what_has_no_shape_is_refused():
-    with pytest.raises(TypeError, match="is no stage"):
+    with pytest.raises(PlaceError, match="is no stage"):
         place(stages(object()))
 
 
