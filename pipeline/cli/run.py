@@ -78,8 +78,10 @@ def run(
         fail(error)
     except SetupError as error:
         fail(located(recipe, error))
+    except OSError as error:
+        fail(cure(str(error), job.work.store.root), 1)
     except RunFailedError as error:
-        fail(cure(str(error)), 1)
+        fail(cure(str(error), job.work.store.root), 1)
 
 
 def located(recipe: str, error: "SetupError") -> str:
@@ -148,8 +150,8 @@ def show_funnel(job: "Job") -> None:
     console.print(ledger.summary(run), highlight=False)
 
 
-def cure(message: str) -> str:
-    """A word on failures whose cure is known."""
+def cure(message: str, root: str) -> str:
+    """What a failed run says; in one line where the cure is known."""
     if "No space left on device" in message:
-        return f"{message}\nthe disk is full: free some and run again; what was published stands, nothing is damaged"
+        return f"{root}: the disk is full: free some and run again; what was published stands, nothing is damaged"
     return message

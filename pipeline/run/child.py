@@ -7,6 +7,10 @@ from pipeline import recipe
 from pipeline.run import driver, supervisor
 from pipeline.steps.plan import Plan
 
+LOST_SAYS = (
+    "Channel closed prematurely"  # Beam, of a worker that is gone; everything else is an error in code
+)
+
 
 def main(recipe_path: str, settings: str, plan_name: str) -> None:
     """Run the pipeline of a plan that the parent published."""
@@ -15,7 +19,12 @@ def main(recipe_path: str, settings: str, plan_name: str) -> None:
     job = driver.prepare(
         recipe.load(recipe_path), driver.Settings(**{**fields, "beam": tuple(fields["beam"])})
     )
-    driver.run_pipeline(job, Plan.loads(job.work.store.read(plan_name)))
+    try:
+        driver.run_pipeline(job, Plan.loads(job.work.store.read(plan_name)))
+    except Exception as error:
+        if LOST_SAYS not in str(error):
+            raise
+        sys.exit(supervisor.LOST)
     supervisor.say_done()
 
 

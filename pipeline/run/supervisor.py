@@ -21,6 +21,8 @@ import psutil
 
 STARTS = 4  # the first, and three more
 GRACE = 5.0  # seconds between the loss of a worker and the end of its pipeline: at a normal end they come together
+LOST = 75  # the child's exit code when Beam told it that a worker was lost
+WORKER = "apache_beam.runners.worker.sdk_worker_main"
 DONE = "pipeline done"  # the child's word that its workers may go
 
 
@@ -107,7 +109,7 @@ def wait(child: Child, tick: Callable[[], None]) -> bool:
             return True
         tick()
         time.sleep(0.2)
-    return bool(child.process.returncode) and child.lost_at is not None and not child.done
+    return child.process.returncode == LOST or child.process.returncode < 0
 
 
 def worker_pids(parent: int) -> set[int]:
@@ -123,7 +125,7 @@ def is_worker(process: psutil.Process) -> bool:
     try:
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
-        return any("sdk_worker_main" in word for word in process.cmdline())
+        return WORKER in process.cmdline()
     except psutil.NoSuchProcess:
         return False
 

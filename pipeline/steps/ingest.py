@@ -26,10 +26,18 @@ UNREADABLE = "unreadable"
 
 def ingest(split: Split, work: Work) -> list[Piece]:
     """The split's pieces, read and measured now or before."""
-    receipt = receipts.find(work.store, receipt_of(split))
-    if receipt is None:
-        receipt = read_split(split, work)
-    return [measure(piece, work) for piece in pieces_of(receipt)]
+    try:
+        receipt = receipts.find(work.store, receipt_of(split)) or read_split(split, work)
+        return [measure(piece, work) for piece in pieces_of(receipt)]
+    except Exception as error:
+        error.add_note(f"while reading {split.input}: {named(split)}")
+        raise
+
+
+def named(split: Split) -> str:
+    """The files of a split, for messages: the first, and how many more."""
+    first, more = split.extents[0], len(split.extents) - 1
+    return f"{first.path} from byte {first.start:,}{f' and {more:,} more files' if more else ''}"
 
 
 def receipt_of(split: Split) -> str:

@@ -1,0 +1,49 @@
+"""The command line as a user has it: processes of their own, in a folder of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline import recipe as recipes
+from tests import world
+
+ROOT = Path(__file__).resolve().parents[2]
+WINNOW = [sys.executable, "-c", "from pipeline.cli import main; main(prog_name='winnow')"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def winnow(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """One command, to its end."""
+    return subprocess.run(
+        [*WINNOW, *arguments],
+        cwd=cwd,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+    """One command, running."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [*WINNOW, *arguments], cwd=cwd, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True
+    )
+
+
+def make(folder: Path, out: str = "out") -> Path:
+    """The world with its recipe.yaml; paths in it are relative to the folder."""
+    world.make(folder)
+    write_recipe(folder, world.recipe(folder, out))
+    return folder
+
+
+def write_recipe(folder: Path, one: recipes.Recipe, **changes: Any) -> None:
+    text = recipes.dumps(one).replace(f"{folder}/", "")
+    (folder / "recipe.yaml").write_text(yaml.safe_dump({**yaml.safe_load(text), **changes}), encoding="utf-8")
