@@ -45,15 +45,21 @@ class Line:
 
 def account(run: Run) -> Iterator[Line]:
     """Every recount, in the order of the flow; the books balance when no line is `wrong`."""
-    yield from records(run)
-    for piece in run.pieces:
-        yield from piece_lines(run, piece)
     yield from (Line("files", wrong=problem) for problem in damaged(run))
-    yield from (
-        Line("shards", wrong=problem)
-        for problem in manifests.verify(run.store.root, manifests.superseded(run.store.root))
-    )
-    yield from packed(run)
+    yield from readable(records(run))
+    for piece in run.pieces:
+        yield from readable(piece_lines(run, piece))
+    known = manifests.superseded(run.store.root)
+    yield from (Line("shards", wrong=problem) for problem in manifests.verify(run.store.root, known))
+    yield from readable(packed(run))
+
+
+def readable(lines: Iterator[Line]) -> Iterator[Line]:
+    """The lines, and where a file is too damaged to be read, that it is: the message names it."""
+    try:
+        yield from lines
+    except (OSError, pa.ArrowInvalid) as error:
+        yield Line("files", wrong=str(error))
 
 
 # Records
