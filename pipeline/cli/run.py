@@ -144,7 +144,7 @@ def show_funnel(job: "Job") -> None:
     from pipeline.cli.tables import funnel_table
 
     run = ledger.open_run(job.work.store.root)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 110)
     for table in funnel_table(ledger.funnel(run)):
         console.print(table)
     console.print(ledger.summary(run), highlight=False)
