@@ -14,7 +14,10 @@ EXACT = "exact_duplicate"
 
 @dataclass(frozen=True)
 class ExactDuplicates:
-    """Equal after NFC, runs of white space to one space, strip; case stays. The smallest id survives, after `prefer`."""
+    """Keep one of the documents whose texts are equal after NFC, runs of white space to one space, and strip.
+
+    Case stays. The smallest id survives, after the sources of `prefer`.
+    """
 
     prefer: tuple[str, ...] = ()  # sources, best first: their documents survive before all others
 

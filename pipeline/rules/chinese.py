@@ -12,10 +12,10 @@ from pipeline.rules.shapes import first_of, per
 
 @dataclass(frozen=True)
 class ChineseQuality:
-    """Chinese in either script: the paper drops pages with any traditional character, and with them all of Taiwan's
-    and Hong Kong's; here the script is never a reason.
+    """Drop Chinese texts by the surface limits of ChineseWebText (Chen et al. 2023), in either script.
 
-    Characters are counted without white space, which Chinese text does not need; a line has more than white space
+    The paper drops pages with any traditional character, and with them all of Taiwan's and Hong Kong's; here the script
+    is never a reason. Characters are counted without white space, which Chinese text does not need; a line has more than white space
     on it. Han are the characters of that script alone: neither its punctuation nor Kana.
     """
 

@@ -11,9 +11,9 @@ from pipeline.rules.shapes import check_order, first_of, per
 
 @dataclass(frozen=True)
 class GopherQuality:
-    """English and other spaced scripts. For Chinese see rules/chinese.py: the limits do not carry over.
+    """Drop texts whose surface no good prose has (Rae et al. 2021, appendix A.1).
 
-    A word is what str.split() gives, its length the mean over the text (dolma takes the median); lines count where
+    For English and other spaced scripts; for Chinese see rules/chinese.py: the limits do not carry over. A word is what str.split() gives, its length the mean over the text (dolma takes the median); lines count where
     they hold more than white space; stop words count once each (DCLM counts them all).
     """
 

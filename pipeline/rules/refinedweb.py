@@ -11,7 +11,10 @@ from pipeline.rules.shapes import first_of, per
 
 @dataclass(frozen=True)
 class RefinedWebLines:
-    """An editor for pages of any language; what a bad line and a word is: measures/refinedweb.py."""
+    """Take out a page's lines that are no prose, and drop it where they are many (Penedo et al. 2023, appendix G.2).
+
+    For pages of any language; what a bad line and a word is: measures/refinedweb.py. Not for code or Markdown.
+    """
 
     max_cut_share: float = 0.05  # of the page's words
 

@@ -87,7 +87,7 @@ def joined(rows: pa.Table, groups: np.ndarray) -> pa.Table:
 
 @dataclass(frozen=True)
 class Sample:
-    """`epochs`: how many times each group's tokens ship; 0 drops a group, a group not named ships once.
+    """Ship each group's tokens `epochs` times: 0 drops a group, a group that is not named ships once.
 
     Of 1.5, everyone has one copy, and one more goes to the first documents in order of mix(seed, id) that hold half
     of the group's tokens: to the nearest end of a document while the group has at most 65,536, else to the nearest
