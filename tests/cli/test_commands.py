@@ -1,0 +1,125 @@
+"""The commands around a run: help at once, completion, recipe show and schema, verify, account, why, clean."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from pipeline.cli import COMMANDS, main
+from pipeline.run.driver import run
+from tests import world
+from tests.cli.command import ENVIRONMENT, write_recipe
+
+HEAVY = ("apache_beam", "numba", "numpy", "pyarrow", "pydantic", "rich", "tokenizers", "yaml")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = world.make(tmp_path_factory.mktemp("world"))
+    run(world.recipe(made))
+    write_recipe(made, world.recipe(made))
+    return made
+
+
+def call(*arguments: str, code: int = 0) -> str:
+    result = CliRunner().invoke(main, list(arguments))
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_help_imports_nothing_heavy():
+    """So `winnow --help` answers in a tenth of a second."""
+    code = "import sys; from pipeline.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code += f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_teaches(name: str):
+    assert len(call(name, "--help").splitlines()) > 5
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_the_program(shell: str):
+    assert "_WINNOW_COMPLETE" in call("completion", shell)
+
+
+def test_a_misspelt_command_is_answered_with_a_near_one():
+    assert "no command 'acount'; did you mean 'account'?" in call("acount", code=2)
+
+
+def test_the_schema_takes_the_recipe_that_runs(folder: Path):
+    schema = json.loads(call("recipe", "schema"))
+    jsonschema.validate(yaml.safe_load((folder / "recipe.yaml").read_text()), schema)
+
+
+def test_show_says_where_every_field_comes_from(folder: Path):
+    shown = call("recipe", "show", str(folder / "recipe.yaml"))
+    assert yaml.safe_load(shown)
+    fields = [line for line in shown.splitlines() if ": " in line and not line.lstrip().startswith("#")]
+    assert len(fields) > 30
+    assert all("# default" in line or "# recipe.yaml:" in line for line in fields)
+    assert "Rae et al. 2021" in shown
+
+
+def test_verify_and_account_end_with_1_when_something_is_wrong(folder: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    shutil.copytree(folder / "out", out)
+    assert "every shard is the one" in call("manifest", "verify", str(out))
+    assert "the books balance" in call("account", str(out))
+    victim = min((out / "shards").iterdir())
+    victim.unlink()
+    assert f"shards/{victim.name}: missing" in call("manifest", "verify", str(out), code=1)
+    assert f"shards/{victim.name}: missing" in call("account", str(out), code=1)
+
+
+def test_why_answers_in_words_and_in_json(folder: Path):
+    rows = world.digests(folder / "out")["decisions"]
+    duplicate = next(row["id"].hex() for row in rows if row["reason"] == "exact_duplicate")
+    words = call("why", duplicate, "--in", str(folder / "out"))
+    assert f"{duplicate}  dropped by exact_duplicates: exact_duplicate" in words
+    assert "survivor" in words
+    assert "limits  min_words 50" in words
+    life = json.loads(call("why", duplicate, "--in", str(folder / "out"), "--json"))
+    assert life["origin"]["source"] in ("web", "zh")
+
+
+def test_why_by_url_and_by_text(folder: Path, tmp_path: Path):
+    assert "https://zh.example/3" in call("why", "--url", "https://zh.example/3", "--in", str(folder / "out"))
+    (tmp_path / "text").write_text(world.documents(100, 4, "zh")[3]["text"], encoding="utf-8")
+    assert "from      zh: 0.jsonl" in call(
+        "why", "--text", str(tmp_path / "text"), "--in", str(folder / "out")
+    )
+
+
+@pytest.mark.parametrize("arguments", [(), ("00" * 16, "--url", "x"), ("nonsense",)])
+def test_why_says_what_it_wants(folder: Path, arguments: tuple[str, ...]):
+    assert "Error" in call("why", *arguments, "--in", str(folder / "out"), code=2)
+
+
+def test_an_unknown_record_ends_with_1(folder: Path):
+    assert "no record with this id" in call("why", "00" * 16, "--in", str(folder / "out"), code=1)
+
+
+def test_an_unfinished_folder_is_named_as_such(tmp_path: Path):
+    for command in (
+        ["account", str(tmp_path)],
+        ["clean", str(tmp_path)],
+        ["why", "00" * 16, "--in", str(tmp_path)],
+    ):
+        assert "was not finished; run it again" in call(*command, code=2)
+
+
+def test_clean_deletes_nothing_of_a_fresh_run(folder: Path):
+    before = world.listing(folder / "out")
+    assert "0 files deleted" in call("clean", str(folder / "out"))
+    assert world.listing(folder / "out") == before
