@@ -20,7 +20,7 @@ demo: .venv/.base
 	$(BIN)/winnow demo build/demo
 
 test: lint
-	$(PYTEST) -m "not real and not soak" -n $(WORKERS) --dist loadfile
+	$(PYTEST) -m "not real and not soak" -n $(WORKERS) --dist worksteal
 
 real: .venv/.dev
 	$(PYTEST) -m real
@@ -38,7 +38,7 @@ lint: .venv/.dev
 	$(BIN)/lint-imports --no-logo
 
 cover: .venv/.dev
-	$(PYTEST) -m "not real and not soak" -n $(WORKERS) --dist loadfile --cov --cov-report term
+	$(PYTEST) -m "not real and not soak" -n $(WORKERS) --dist worksteal --cov --cov-report term
 
 clean:
 	rm -rf build dist .*_cache .hypothesis .coverage*

@@ -20,15 +20,15 @@ def count_lines(blocks: Iterable[bytes], start: int, stop: int | None) -> int:
     rows, at, ours, shown = 0, max(0, start - 1), start == 0, False  # shown: the line at hand is not blank
     try:
         for block in blocks:
-            first = BOM if at == 0 else b""
-            for index, part in enumerate(block.removeprefix(first).split(b"\n")):
+            mark = BOM if at == 0 and block.startswith(BOM) else b""
+            at += len(mark)
+            for index, part in enumerate(block.removeprefix(mark).split(b"\n")):
                 if index:
                     at, rows, shown, ours = at + 1, rows + shown, False, True
                     if stop is not None and at >= stop:
                         return rows
                 shown = shown or (ours and bool(part.strip()))
                 at += len(part)
-            at += len(first) if block.startswith(first) else 0
     except Broken:
         return rows + 1
     return rows + shown

@@ -112,7 +112,7 @@ SETTINGS = Settings(piece_bytes=1 << 15)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return world.make(tmp_path_factory.mktemp("world"))
+    return world.make(tmp_path_factory.mktemp("world"), files=1, rows=40)
 
 
 @pytest.fixture(scope="module")

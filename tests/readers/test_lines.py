@@ -17,6 +17,7 @@ files = st.lists(pieces, max_size=12).map(b"".join)
 @given(data=files, edges=st.lists(st.integers(0, 150), max_size=4))
 @example(data=b'{"text":"a"}\n{"text":"b"}\n', edges=[12, 13, 14])
 @example(data=b'{"text":"a"}', edges=[0, 5])
+@example(data=b"\xef\xbb\xbf\n" + b'{"text":"a"}', edges=[2])
 def test_however_a_file_is_cut_its_rows_are_the_same(data: bytes, edges: list[int]):
     """And so are their number, counted by another way, and the bytes that are digested."""
     whole, reading, path = rows(data), reading_of(), "a.jsonl"
