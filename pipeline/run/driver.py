@@ -254,6 +254,7 @@ def finish(job: Job, planned: Plan) -> dict[str, Any]:
         run=run_facts(job, planned, corpus, packs.facts["pools"]),
     )
     manifest = json.loads(json.dumps(manifest))  # as everyone will read it
+    work.store.sweep()  # what lost workers left
     work.store.sweep(slices.FOLDER)
     manifests.write(work.store, manifest, shards)
     return manifest

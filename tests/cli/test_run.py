@@ -121,6 +121,7 @@ def test_a_killed_worker_is_replaced_and_the_run_goes_on_by_itself(
     _, error = process.communicate(timeout=120)
     assert process.returncode == 0, error
     assert "a worker was lost; starting again" in error
+    assert not list((folder / "out").glob("tmp/*"))
     assert world.digests(folder / "out") == undisturbed
 
 
