@@ -91,20 +91,11 @@ class Reduce(beam.PTransform):
 
 
 def sum_pieces(pieces: list[str]) -> str:
-    return dump_corpus(Corpus.of([Piece.loads(piece) for piece in pieces]))
-
-
-def dump_corpus(corpus: Corpus) -> str:
-    return json.dumps([corpus.rows, corpus.bytes, list(corpus.fold)])
-
-
-def load_corpus(text: str) -> Corpus:
-    rows, size, fold = json.loads(text)
-    return Corpus(rows, size, tuple(fold))
+    return Corpus.of([Piece.loads(piece) for piece in pieces]).dumps()
 
 
 def tokenize_one(piece: str, work: Work, corpus: str, _gate: Iterable[str]) -> str:
-    return tokens.tokenize(Piece.loads(piece), work, load_corpus(corpus)).dumps()
+    return tokens.tokenize(Piece.loads(piece), work, Corpus.loads(corpus)).dumps()
 
 
 class Compare(beam.PTransform):
@@ -120,28 +111,28 @@ class Compare(beam.PTransform):
         work, stage, exchange = self.work, self.stage, self.exchange
 
         def nominate(piece: str, corpus: str, _gate: Iterable[str]) -> Slices:
-            known = load_corpus(corpus)
+            known = Corpus.loads(corpus)
             if not compare.done(work, stage, known):
                 yield from compare.nominate(Piece.loads(piece), work, stage, known)
 
         def settle(bucket: tuple[str, Inbox], _corpus: str) -> Slices:
-            yield from compare.settle(exchange.inbox(*bucket), stage)
+            yield from compare.settle(exchange.inbox(bucket[1]), stage)
 
         def publish(piece: tuple[str, Inbox], corpus: str) -> str:
-            slices = exchange.inbox(*piece)
-            return json.dumps(compare.publish_marks(piece[0], slices, work, stage, load_corpus(corpus)))
+            slices = exchange.inbox(piece[1])
+            return json.dumps(compare.publish_marks(piece[0], slices, work, stage, Corpus.loads(corpus)))
 
         def close(files: list[str], corpus: str) -> str:
-            known = load_corpus(corpus)
+            known = Corpus.loads(corpus)
             if not compare.done(work, stage, known):
                 compare.close([tuple(json.loads(file)) for file in files], work, stage, known)
             return stage.name
 
         def sender(piece: str, corpus: str, _gate: Iterable[str]) -> str:
-            return f"{compare.folder_of(work, stage, load_corpus(corpus))}/{Piece.loads(piece).name}"
+            return f"{compare.folder_of(work, stage, Corpus.loads(corpus))}/{Piece.loads(piece).name}"
 
         def bucket_sender(bucket: tuple[str, Inbox], corpus: str) -> str:
-            return f"{compare.folder_of(work, stage, load_corpus(corpus))}/bucket-{bucket[0]}"
+            return f"{compare.folder_of(work, stage, Corpus.loads(corpus))}/bucket-{bucket[0]}"
 
         buckets = pieces | "nominate" >> Route(exchange, nominate, sender, self.corpus, AsIter(self.gate))
         marked = buckets | "settle" >> Route(exchange, settle, bucket_sender, self.corpus)
@@ -160,10 +151,10 @@ class Statistics(beam.PTransform):
         work, stage = self.work, self.stage
 
         def partial(piece: str, corpus: str, _gate: Iterable[str]) -> str:
-            return statistics.partial(Piece.loads(piece), work, stage, load_corpus(corpus))
+            return statistics.partial(Piece.loads(piece), work, stage, Corpus.loads(corpus))
 
         def close(partials: list[str], corpus: str) -> str:
-            return statistics.merge(partials, work, stage, load_corpus(corpus))
+            return statistics.merge(partials, work, stage, Corpus.loads(corpus))
 
         parts = pieces | "partial" >> beam.Map(partial, self.corpus, AsIter(self.gate)).with_output_types(str)
         return parts | "merge" >> Reduce(close, self.corpus)
@@ -180,30 +171,30 @@ class Ship(beam.PTransform):
         work, exchange, corpus = self.work, self.exchange, self.corpus
 
         def decided(piece: str, corpus: str, _gate: Iterable[str]) -> int:
-            return int(decide.decide(Piece.loads(piece), work, load_corpus(corpus)).facts["tokens"])
+            return int(decide.decide(Piece.loads(piece), work, Corpus.loads(corpus)).facts["tokens"])
 
         def folds(piece: str, corpus: str, pools: int) -> str:
-            return shards.pool_folds(Piece.loads(piece), work, load_corpus(corpus), pools)
+            return shards.pool_folds(Piece.loads(piece), work, Corpus.loads(corpus), pools)
 
-        def draft(parts: list[str], pools: int) -> str:
-            names = shards.shard_names(shards.add_folds(parts), work, pools)
+        def draft(folds: str, pools: int) -> str:
+            names = shards.shard_names(folds, work, pools)
             return json.dumps({"pools": pools, "names": names, "make": shards.to_make(names, work)})
 
         def send(piece: str, corpus: str, drafted: str) -> Slices:
             fields = json.loads(drafted)
             yield from shards.send_tokens(
-                Piece.loads(piece), work, load_corpus(corpus), fields["pools"], fields["make"]
+                Piece.loads(piece), work, Corpus.loads(corpus), fields["pools"], fields["make"]
             )
 
         def sender(piece: str, _corpus: str, drafted: str) -> str:
             return f"pools/{digest(drafted)}/{Piece.loads(piece).name}"
 
         def make(pool: tuple[str, Inbox], drafted: str) -> str:
-            return shards.make_shard(json.loads(drafted)["names"][pool[0]], exchange.inbox(*pool), work)
+            return shards.make_shard(json.loads(drafted)["names"][pool[0]], exchange.inbox(pool[1]), work)
 
         def close(_made: list[str], corpus: str, drafted: str) -> str:
             fields = json.loads(drafted)
-            return shards.close(fields["names"], work, load_corpus(corpus), fields["pools"]).of
+            return shards.close(fields["names"], work, Corpus.loads(corpus), fields["pools"]).of
 
         kept = pieces | "decide" >> beam.Map(decided, corpus, AsIter(self.gate)).with_output_types(int)
         total = kept | "kept tokens" >> beam.CombineGlobally(sum)
@@ -211,7 +202,8 @@ class Ship(beam.PTransform):
             total | "pools" >> beam.Map(shards.pools_for, work.pack.pool_tokens).with_output_types(int)
         )
         folded = pieces | "fold" >> beam.Map(folds, corpus, pools).with_output_types(str)
-        drafted = AsSingleton(folded | "draft" >> Reduce(draft, pools))
+        summed = folded | "add folds" >> beam.CombineGlobally(shards.add_folds)
+        drafted = AsSingleton(summed | "draft" >> beam.Map(draft, pools).with_output_types(str))
         sent = pieces | "to pools" >> Route(exchange, send, sender, corpus, drafted)
         made = sent | "pack" >> beam.Map(make, drafted).with_output_types(str)
         return made | "close" >> Reduce(close, corpus, drafted)

@@ -8,14 +8,15 @@ import click
 def clean(out: str) -> None:
     """Delete what earlier recipes left in OUT; the current run keeps all that it stands on."""
     from pipeline.cli import fail
+    from pipeline.data.store import LocalStore
     from pipeline.ledger import LedgerError, open_run
     from pipeline.ledger.clean import clean as sweep
     from pipeline.run.driver import FolderError, locked
 
     try:
-        run = open_run(out)
-        with locked(run.store):
-            gone = sweep(run)
+        open_run(out)  # is it ours at all?
+        with locked(LocalStore(out)):
+            gone = sweep(open_run(out))  # as it is now that nobody writes
     except (FolderError, LedgerError) as error:
         fail(error)
     click.echo(f"{len(gone):,} files deleted")

@@ -64,55 +64,54 @@ def run(
     from pipeline.forms import FormError
     from pipeline.recipe import load
     from pipeline.run.driver import FolderError, Settings, SetupError, locked, prepare
-    from pipeline.run.supervisor import RunFailedError
 
-    settings = Settings(workers or os.cpu_count() or 1, piece_mib << 20, exchange, None, beam, limit)
+    beside = os.path.dirname(os.path.abspath(recipe))
+    settings = Settings(workers or os.cpu_count() or 1, piece_mib << 20, exchange, None, beam, limit, beside)
     try:
         job = prepare(load(recipe), settings)
         if only_plan:
-            show_plan(job, job.plan())
+            show_plan(job, job.plan(), exact=True)
             return
         with locked(job.work.store):
-            run_here(recipe, job)
+            run_here(job)
     except (FolderError, FormError) as error:
         fail(error)
     except SetupError as error:
         fail(located(recipe, error))
-    except OSError as error:
-        fail(cure(str(error), job.work.store.root), 1)
-    except RunFailedError as error:
-        fail(cure(str(error), job.work.store.root), 1)
+    except (OSError, ValueError, RuntimeError) as error:  # they say what is damaged, or changed, or full
+        fail(cure(str(error), recipe), 1)
 
 
 def located(recipe: str, error: "SetupError") -> str:
     """The mistake with its line in the recipe."""
     from pipeline import forms
 
-    with open(recipe, encoding="utf-8") as file:
-        form = forms.load(file.read(), os.path.basename(recipe))
+    with open(recipe, encoding="utf-8-sig") as file:
+        form = forms.load(file.read(), recipe)
     for key in error.place:
         form = form[key] if isinstance(key, int) or key in form.value else form
     return f"{form.file}:{form.line}: {error}"
 
 
-def run_here(recipe: str, job: "Job") -> None:
+def run_here(job: "Job") -> None:
     """Plan, supervise, finish, show."""
     from pipeline.run import driver
 
-    beside = os.path.dirname(os.path.abspath(recipe))  # where a `use:` finds its module, in every worker too
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), beside]))
+    path = [os.environ.get("PYTHONPATH"), job.settings.beside]  # where every worker finds a `use:`
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))
     planned = job.plan()
     standing = driver.finished(job, planned)
     show_plan(job, planned)
     if standing is None:
         driver.begin(job, planned)
-        supervised(recipe, job, planned)
+        supervised(job, planned)
         standing = driver.finish(job, planned)
     show_funnel(job)
 
 
-def supervised(recipe: str, job: "Job", planned: "Plan") -> None:
+def supervised(job: "Job", planned: "Plan") -> None:
     """The pipeline in a child process, with progress."""
+    from pipeline.recipe import dumps
     from pipeline.run.progress import Progress
     from pipeline.run.supervisor import supervise
 
@@ -120,7 +119,8 @@ def supervised(recipe: str, job: "Job", planned: "Plan") -> None:
         sys.executable,
         "-m",
         "pipeline.run.child",
-        recipe,
+        str(os.getpid()),
+        dumps(job.recipe),
         json.dumps(asdict(job.settings)),
         planned.name,
     ]
@@ -128,11 +128,11 @@ def supervised(recipe: str, job: "Job", planned: "Plan") -> None:
         supervise(command, progress.tick, progress.tell)
 
 
-def show_plan(job: "Job", planned: "Plan") -> None:
+def show_plan(job: "Job", planned: "Plan", exact: bool = False) -> None:
     """What will be done, and what stands."""
     from pipeline.run.outlook import outlook
 
-    for line in outlook(job, planned).lines():
+    for line in outlook(job, planned, exact).lines():
         click.echo(line, err=True)
 
 
@@ -150,8 +150,8 @@ def show_funnel(job: "Job") -> None:
     console.print(ledger.summary(run), highlight=False)
 
 
-def cure(message: str, root: str) -> str:
+def cure(message: str, recipe: str) -> str:
     """What a failed run says; in one line where the cure is known."""
     if "No space left on device" in message:
-        return f"{root}: the disk is full: free some and run again; what was published stands, nothing is damaged"
+        return f"{recipe}: the disk is full: free some and run again; what was published stands, nothing is damaged"
     return message

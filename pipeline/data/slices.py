@@ -34,8 +34,33 @@ def targets(store: LocalStore, name: str) -> dict[str, list[tuple[int, int]]]:
     return json.loads(store.read(name, -8 - length)[:length])
 
 
-def read(store: LocalStore, names: Iterable[str], target: str) -> Iterator[pa.RecordBatch]:
-    """All slices that the named files hold for one target."""
+def list_targets(store: LocalStore, names: Iterable[str], listing: str) -> Iterator[tuple[str, str]]:
+    """(target, where) for every target of these files, once; `where` names its part of a listing that is published here.
+
+    Each footer is read once, here; a target reads its own part of the listing and then only its own slices.
+    """
+    found: dict[str, list[tuple[str, int, int]]] = {}
+    for name in names:
+        for target, ranges in targets(store, name).items():
+            found.setdefault(target, []).extend((name, start, length) for start, length in ranges)
+    parts, at = [], 0
+    for target in sorted(found):
+        part = json.dumps(found[target]).encode()
+        yield target, f"{listing}:{at}:{at + len(part)}"
+        parts.append(part)
+        at += len(part)
+    store.put(b"".join(parts), listing)
+
+
+def read(store: LocalStore, where: str) -> Iterator[pa.RecordBatch]:
+    """All slices of one target, in the order of senders; `where` as `list_targets` gave it."""
+    listing, start, stop = where.rsplit(":", 2)
+    for name, begin, length in json.loads(store.read(listing, int(start), int(stop))):
+        yield decode(store.read(name, begin, begin + length))
+
+
+def read_from(store: LocalStore, names: Iterable[str], target: str) -> Iterator[pa.RecordBatch]:
+    """The slices of one target in a few files, without a listing."""
     for name in names:
         for start, length in targets(store, name).get(target, ()):
             yield decode(store.read(name, start, start + length))

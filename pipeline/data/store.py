@@ -54,7 +54,7 @@ class LocalStore:
         """Give a finished temporary file its name; False if the name was taken, and the file is gone either way."""
         target = self.path(name)
         flush(temporary)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+        make_folder(os.path.dirname(target))
         try:
             os.link(temporary, target)
         except FileExistsError:
@@ -89,6 +89,16 @@ class LocalStore:
     def sweep(self, folder: str = TEMPORARY) -> None:
         """Remove a folder of leftovers, whole."""
         shutil.rmtree(self.path(folder), ignore_errors=True)
+
+
+def make_folder(path: str) -> None:
+    """A folder and those above it, each on disk in the one above: a receipt must not outlive what it names."""
+    if os.path.isdir(path):
+        return
+    above = os.path.dirname(path)
+    make_folder(above)
+    os.makedirs(path, exist_ok=True)
+    flush(above)
 
 
 def flush(path: str) -> None:

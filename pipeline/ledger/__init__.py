@@ -13,10 +13,9 @@ from pipeline import recipe as recipes
 from pipeline.data import receipts, tables
 from pipeline.data.store import LocalStore
 from pipeline.readers import Reading
-from pipeline.run.driver import MANIFEST, known_pieces
+from pipeline.run.driver import MANIFEST, known_pieces, place_stages
 from pipeline.steps.decide import KEPT, decisions_of
 from pipeline.steps.ingest import receipt_of
-from pipeline.steps.placed import place
 from pipeline.steps.plan import Plan
 from pipeline.steps.work import Corpus, Pack, Piece, Work
 
@@ -62,13 +61,16 @@ def open_run(folder: str) -> Run:
         )
         raise LedgerError(f"{folder}: {what}")
     manifest = json.loads(store.read(MANIFEST))
-    recipe, facts = recipes.parse(manifest["recipe"], f"{folder}/{MANIFEST}"), manifest["run"]
+    facts = manifest["run"]
+    try:
+        recipe = recipes.parse(manifest["recipe"], os.path.join(folder, facts["beside"], MANIFEST))
+    except recipes.RecipeError as error:
+        raise LedgerError(f"{error}\nput the folder of your own stages on PYTHONPATH") from error
     readings = {
         name: Reading(**{**one, "columns": tuple(map(tuple, one["columns"]))})
         for name, one in facts["readings"].items()
     }
-    chosen = sorted({column for one in recipe.inputs for column in one.columns})
-    work = Work(store, readings, place(recipe.stages, chosen), Pack(**facts["pack"]))
+    work = Work(store, readings, place_stages(recipe), Pack(**facts["pack"]))
     planned = Plan.loads(store.read(facts["plan"]))
     pieces = known_pieces(work, planned)
     if pieces is None:

@@ -42,6 +42,9 @@ _COUNT_SCHEMA = {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": f"
 Count = Annotated[int, BeforeValidator(_count), WithJsonSchema(_COUNT_SCHEMA)]
 """A whole number that YAML may also write as 64M (10^6) or 16MiB (2^20)."""
 
+_LEAST_PACK = 16
+_MOST_POOL = 1 << 30  # tokens that one task holds
+
 ColumnType = Literal["string", "int32", "int64", "float32", "float64", "bool"]
 
 
@@ -79,8 +82,12 @@ class Output:
     def __post_init__(self) -> None:
         _fill(self, pad_token=self.pad_token or self.end_token)
         _need_text(self, "path", "tokenizer", "end_token")
-        if self.pack_tokens < 2:
-            raise ValueError(f"pack_tokens {self.pack_tokens} must be 2 or more")
+        if self.pack_tokens < _LEAST_PACK:
+            raise ValueError(f"pack_tokens {self.pack_tokens} must be {_LEAST_PACK} or more")
+        if self.pool_tokens > _MOST_POOL:
+            raise ValueError(
+                f"pool_tokens {self.pool_tokens} must be at most {_MOST_POOL} (1024MiB): one shard's tokens"
+            )
         if self.pool_tokens < self.pack_tokens:
             raise ValueError(f"pool_tokens {self.pool_tokens} is below pack_tokens {self.pack_tokens}")
         if not 0 <= self.seed < 2**63:

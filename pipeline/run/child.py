@@ -1,24 +1,28 @@
-"""The process in which a local pipeline runs: `python -m pipeline.run.child <recipe> <settings as JSON> <plan>`."""
+"""The process in which a local pipeline runs: `python -m pipeline.run.child PARENT RECIPE SETTINGS PLAN`.
+
+PARENT is the pid of whoever watches, RECIPE the recipe's text as resolved (the file may change while we run), SETTINGS JSON, PLAN
+the name of a published plan.
+"""
 
 import json
+import os
 import sys
 
-from pipeline import recipe
-from pipeline.run import driver, supervisor
-from pipeline.steps.plan import Plan
+from pipeline.run import supervisor
 
-LOST_SAYS = (
-    "Channel closed prematurely"  # Beam, of a worker that is gone; everything else is an error in code
-)
+# Beam, of a worker that is gone; everything else is an error in code.
+LOST_SAYS = "Channel closed prematurely"
 
 
-def main(recipe_path: str, settings: str, plan_name: str) -> None:
+def main(parent: str, text: str, settings: str, plan_name: str) -> None:
     """Run the pipeline of a plan that the parent published."""
-    supervisor.end_with_parent()
-    fields = json.loads(settings)
-    job = driver.prepare(
-        recipe.load(recipe_path), driver.Settings(**{**fields, "beam": tuple(fields["beam"])})
-    )
+    supervisor.end_with_parent(int(parent))  # before anything is imported that takes its time
+    from pipeline import recipe  # noqa: PLC0415
+    from pipeline.run import driver  # noqa: PLC0415
+    from pipeline.steps.plan import Plan  # noqa: PLC0415
+
+    given = driver.Settings(**{**(fields := json.loads(settings)), "beam": tuple(fields["beam"])})
+    job = driver.prepare(recipe.parse(text, os.path.join(given.beside, "recipe.yaml")), given)
     try:
         driver.run_pipeline(job, Plan.loads(job.work.store.read(plan_name)))
     except Exception as error:

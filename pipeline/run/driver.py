@@ -11,13 +11,17 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from pipeline import __version__
 from pipeline import recipe as recipes
 from pipeline.data import receipts, slices
 from pipeline.data.keys import digest
+from pipeline.data.receipts import Receipt
 from pipeline.data.schemas import SCHEMA_VERSION
 from pipeline.data.store import LocalStore
 from pipeline.readers import Reading
+from pipeline.readers.shape import COLUMN_TYPES
 from pipeline.ship import manifest as manifests
 from pipeline.ship.tokenize import load
 from pipeline.steps.compare import done
@@ -63,6 +67,7 @@ class Settings:
     buckets: int | None = None
     beam: tuple[str, ...] = ()  # options passed on to Beam
     limit: int | None = None  # documents of each input; this one does decide, and is part of the keys
+    beside: str = ""  # the recipe's folder, where `use:` finds modules
 
 
 DEFAULT = Settings()
@@ -122,11 +127,21 @@ def folder_of(recipe: recipes.Recipe, settings: Settings) -> str:
 
 
 def place_stages(recipe: recipes.Recipe) -> Placed:
-    chosen = sorted({column for one in recipe.inputs for column in one.columns})
     try:
-        return place(recipe.stages, chosen)
+        return place(recipe.stages, chosen_columns(recipe))
     except PlaceError as error:
         raise SetupError(("stages", error.index), str(error)) from error
+
+
+def chosen_columns(recipe: recipes.Recipe) -> dict[str, pa.DataType]:
+    """The columns that inputs bring along, with their types; two inputs agree on one."""
+    types: dict[str, str] = {}
+    for index, one in enumerate(recipe.inputs):
+        for column, kind in one.columns.items():
+            if types.setdefault(column, kind) != kind:
+                said = f"{one.name}: column {column!r} is {kind} here and {types[column]} in another input; make them one"
+                raise SetupError(("inputs", index, "columns"), said)
+    return {column: COLUMN_TYPES[kind] for column, kind in sorted(types.items())}
 
 
 def reading_of(one: recipes.Input) -> Reading:
@@ -153,13 +168,17 @@ def pack_of(output: recipes.Output) -> Pack:
 # What stands already
 
 
+def ingest_receipts(work: Work, planned: Plan) -> list[Receipt | None]:
+    """The receipt of every split, in the plan's order; None where it was not read."""
+    aliases = {alias.of: alias for alias in planned.aliases}
+    return [
+        aliases.get(receipt_of(one)) or receipts.find(work.store, receipt_of(one)) for one in planned.splits
+    ]
+
+
 def known_pieces(work: Work, planned: Plan) -> list[Piece] | None:
     """The pieces of all splits in the plan's order; None while one was not read."""
-    aliases = {alias.of: alias for alias in planned.aliases}
-    found = [
-        aliases.get(receipt_of(split)) or receipts.find(work.store, receipt_of(split))
-        for split in planned.splits
-    ]
+    found = ingest_receipts(work, planned)
     return [piece for one in found if one for piece in pieces_of(one)] if all(found) else None
 
 
@@ -264,7 +283,9 @@ def run_facts(job: Job, planned: Plan, corpus: Corpus, pools: int) -> dict[str, 
     """What the ledger needs to read the run again."""
     readings = {name: asdict(reading) for name, reading in job.work.readings.items()}
     pack = {**asdict(job.work.pack), "tokenizer": os.path.basename(job.work.pack.tokenizer)}
+    beside = os.path.relpath(job.settings.beside, job.work.store.root) if job.settings.beside else ""
     return {
+        "beside": beside,
         "plan": planned.name,
         "limit": job.settings.limit,
         "corpus": corpus.digest,

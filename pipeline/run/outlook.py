@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.data import receipts
-from pipeline.run.driver import Job, finished, known_pieces, standing_comparisons
+from pipeline.run.driver import Job, finished, ingest_receipts, known_pieces, standing_comparisons
 from pipeline.steps.decide import decisions_of
-from pipeline.steps.ingest import receipt_of
+from pipeline.steps.ingest import pieces_of, receipt_of
 from pipeline.steps.judge import judge_piece
 from pipeline.steps.measure import missing, wanted
 from pipeline.steps.placed import COMPARISON, EDITOR, RULE, Placed
@@ -59,17 +59,22 @@ class Outlook:
         return {step.kind: any(one.todo for one in active if one.kind == step.kind) for step in active}
 
 
-def outlook(job: Job, planned: Plan) -> Outlook:
-    """Named step by step; nothing is written, and of inputs only files that were touched are read (by the plan)."""
+def outlook(job: Job, planned: Plan, exact: bool = True) -> Outlook:
+    """Named step by step; nothing is written, and of inputs only files that were touched are read (by the plan).
+
+    `exact`: judge all pieces, to know how many documents are to be tokenised; a run need not know that before it starts.
+    """
     work, pieces = job.work, known_pieces(job.work, planned)
     corpus = None if pieces is None else Corpus.of(pieces)
     steps = [
         reading(job, planned),
         *measuring(job, planned),
         *comparing(job, corpus),
-        *shipping(job, pieces, corpus),
+        *(shipping(job, pieces, corpus) if exact else shipping(job, None, None)),
     ]
-    return Outlook(tuple(steps), tuple(warnings(work.placed)), finished(job, planned) is not None)
+    return Outlook(
+        tuple(steps), (*warnings(work.placed), *unknown_sources(job)), finished(job, planned) is not None
+    )
 
 
 def reading(job: Job, planned: Plan) -> Step:
@@ -96,8 +101,7 @@ def measuring(job: Job, planned: Plan) -> Iterator[Step]:
 
 
 def known_by_split(job: Job, planned: Plan) -> list[Piece]:
-    one_by_one = (known_pieces(job.work, Plan((split,), {}, planned.aliases)) for split in planned.splits)
-    return [piece for pieces in one_by_one for piece in pieces or ()]
+    return [piece for one in ingest_receipts(job.work, planned) if one for piece in pieces_of(one)]
 
 
 def comparing(job: Job, corpus: Corpus | None) -> Iterator[Step]:
@@ -142,6 +146,18 @@ def settled(job: Job, pieces: list[Piece], corpus: Corpus) -> bool:
         and not rules
         and len(standing_comparisons(job.work, corpus)) == len(job.work.placed.comparisons)
     )
+
+
+def unknown_sources(job: Job) -> Iterator[str]:
+    """Sources that a stage names and no input has: most likely misspelt."""
+    known = {one.source for one in job.recipe.inputs}
+    for stage in job.recipe.stages:
+        said = stage.where.get("source", ())
+        named = {said} if isinstance(said, str) else set(said) if isinstance(said, list | tuple) else set()
+        if getattr(stage.rule, "by", None) == "source":
+            named |= set(getattr(stage.rule, "epochs", ()))
+        for source in sorted(named - known):
+            yield f"{stage.name} names source {source!r}, which no input has; there are {', '.join(sorted(known))}"
 
 
 def warnings(placed: Placed) -> Iterator[str]:

@@ -25,7 +25,7 @@ class Progress:
         self.pending = {split.key: split for split in planned.splits if not self.is_read(receipt_of(split))}
         self.todo = sum(split.bytes for split in self.pending.values())
         self.corpus: Corpus | None = None
-        self.before = 0
+        self.pieces = 0
 
     def is_read(self, of: str) -> bool:
         return self.job.work.store.exists(receipts.receipt_name(of))
@@ -33,7 +33,7 @@ class Progress:
     def tick(self) -> None:
         """Look, if it is time, and say how far the run is."""
         now = time.monotonic()
-        if now - self.looked < LOOK_EVERY:
+        if now - self.looked < (LOOK_EVERY if self.pending else 4 * LOOK_EVERY):
             return
         self.looked = now
         line = self.line(now)
@@ -71,9 +71,9 @@ class Progress:
         waiting = [one.name for one in work.placed.comparisons if not done(work, one, self.corpus)]
         if waiting:
             return f"comparing: {waiting[0]}"
-        pieces = len(known_pieces(work, self.planned) or ())
+        self.pieces = self.pieces or len(known_pieces(work, self.planned) or ())
         made = sum(1 for _ in work.store.list(f"{receipts.FOLDER}/tokens/{work.tokens_key}"))
-        return f"tokens and packs: {made:,} token files of {pieces:,} pieces"
+        return f"tokens and packs: {made:,} token files of {self.pieces:,} pieces"
 
     def __enter__(self) -> Self:
         return self

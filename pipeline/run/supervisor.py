@@ -21,6 +21,7 @@ import psutil
 
 STARTS = 4  # the first, and three more
 GRACE = 5.0  # seconds between the loss of a worker and the end of its pipeline: at a normal end they come together
+LINGER = 60.0  # seconds between the child's last word and its end, at most
 LOST = 75  # the child's exit code when Beam told it that a worker was lost
 WORKER = "apache_beam.runners.worker.sdk_worker_main"
 DONE = "pipeline done"  # the child's word that its workers may go
@@ -38,6 +39,7 @@ class Child:
     said: list[str] = field(default_factory=list)
     workers: set[int] = field(default_factory=set)
     lost_at: float | None = None
+    done_at: float | None = None
 
     @property
     def done(self) -> bool:
@@ -49,9 +51,15 @@ class Child:
         if self.workers - alive and self.lost_at is None:
             self.lost_at = now
         self.workers |= alive
+        if self.done and self.done_at is None:
+            self.done_at = now
 
     def hangs(self, now: float) -> bool:
         return self.lost_at is not None and not self.done and now - self.lost_at > GRACE
+
+    def lingers(self, now: float) -> bool:
+        """Whether it said that it is done and still does not end."""
+        return self.done_at is not None and now - self.done_at > LINGER
 
     def end(self) -> None:
         """End the child and all of its workers: they share its process group."""
@@ -72,7 +80,7 @@ def supervise(command: Sequence[str], tick: Callable[[], None], tell: Callable[[
         finally:
             child.end()
         if not lost:
-            if child.process.returncode:
+            if child.process.returncode and not child.done:
                 raise RunFailedError(tail(error))
             return
         tell(f"a worker was lost; starting again ({start + 1} of {STARTS - 1}), what was published stands")
@@ -107,6 +115,8 @@ def wait(child: Child, tick: Callable[[], None]) -> bool:
         child.watch(time.monotonic())
         if child.hangs(time.monotonic()):
             return True
+        if child.lingers(time.monotonic()):
+            return False
         tick()
         time.sleep(0.2)
     return child.process.returncode == LOST or child.process.returncode < 0
@@ -126,7 +136,7 @@ def is_worker(process: psutil.Process) -> bool:
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
         return WORKER in process.cmdline()
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
 
 
@@ -136,9 +146,8 @@ def tail(stream: IO[str], lines: int = 40) -> str:
     return "\n".join(stream.read().splitlines()[-lines:])
 
 
-def end_with_parent() -> None:
+def end_with_parent(parent: int) -> None:
     """In the child: end the whole group when whoever watches is gone (kill -9 leaves no time to say so)."""
-    parent = os.getppid()
 
     def look() -> None:
         while os.getppid() == parent:

@@ -70,8 +70,9 @@ def settle(slices: Iterable[pa.RecordBatch], stage: PlacedStage) -> Iterator[tup
     if not marks.num_rows:
         return
     names = sorted({one.schema.metadata[PIECE].decode() for one in held})
+    number = {name: index for index, name in enumerate(names)}
     piece = np.concatenate(
-        [np.full(one.num_rows, names.index(one.schema.metadata[PIECE].decode())) for one in held]
+        [np.full(one.num_rows, number[one.schema.metadata[PIECE].decode()]) for one in held]
     )
     home = piece[np.asarray(pc.index_in(marks["id"], rows["id"]))]
     yield from ((names[int(index)], part) for index, part in split_by(marks, home))

@@ -19,7 +19,8 @@ from pipeline.data.schemas import QUARANTINE
 from pipeline.kernels import hashing
 from pipeline.readers import Extent, Read, Total, read
 from pipeline.steps.measure import ColumnsWriter, Measuring, measure, wanted
-from pipeline.steps.work import Piece, Split, Work
+from pipeline.steps.view import with_chosen
+from pipeline.steps.work import Piece, Split, Work, reading_key
 
 UNREADABLE = "unreadable"
 
@@ -105,6 +106,8 @@ def extents(split: Split, tally: Tally) -> list[dict[str, Any]]:
 def reads(split: Split, work: Work, tally: Tally) -> Iterator[Read]:
     """What the split's extents hold, in order, up to the limit; a file that changed since the plan is refused."""
     reading, left = work.readings[split.input], split.limit
+    if reading_key(reading) != split.reading:
+        raise RuntimeError(f"{split.input}: is to be read in another way than was planned; run again")
     for extent, planned in zip(split.extents, split.prints, strict=True):
         if left is not None and left <= 0:
             return
@@ -136,6 +139,8 @@ def fingerprint(path: str) -> str:
         found = os.stat(path)
     except OSError:
         return UNREADABLE
+    if not os.access(path, os.R_OK):
+        return UNREADABLE
     return f"{found.st_size}-{found.st_mtime_ns}"
 
 
@@ -153,7 +158,7 @@ def cut(stream: Iterator[Read], work: Work) -> Iterator[Iterator[Read]]:
         nonlocal ahead
         size = rows = 0
         while ahead is not None:
-            size, rows = size + ahead.documents["text"].nbytes, rows + ahead.documents.num_rows
+            size, rows = size + ahead.documents.nbytes, rows + ahead.documents.num_rows
             if rows > ahead.documents.num_rows and (size > work.piece_bytes or rows > work.piece_rows):
                 return
             one, ahead = ahead, next(batches, None)
@@ -168,7 +173,10 @@ def coalesce(stream: Iterator[Read]) -> Iterator[Read]:
     held: list[Read] = []
     size = rows = 0
     for one in stream:
-        more, longer = one.documents["text"].nbytes, max(one.documents.num_rows, one.quarantine.num_rows)
+        more, longer = (
+            one.documents.nbytes + one.quarantine.nbytes,
+            max(one.documents.num_rows, one.quarantine.num_rows),
+        )
         if held and (size + more > tables.BATCH_BYTES or rows + longer > tables.BATCH_ROWS):
             yield join(held)
             held, size, rows = [], 0, 0
@@ -203,7 +211,7 @@ class PieceWriter:
             self.documents = tables.TableWriter(self.work.store, batch.schema)
             self.columns = [ColumnsWriter(self.work.store, placed) for placed in wanted(self.work.placed)]
         self.documents.write(batch)
-        measuring = Measuring(batch)
+        measuring = Measuring(with_chosen(batch, self.work.placed.chosen))
         for writer in self.columns:
             writer.write(measuring)
         self.fold = add(self.fold, fold(batch))

@@ -19,7 +19,7 @@ from pipeline.data.schemas import MARKS
 from pipeline.data.store import LocalStore
 from pipeline.steps.measure import columns_of
 from pipeline.steps.placed import COMPARISON, EDITOR, SAMPLE, PlacedMeasure, PlacedStage, size_after
-from pipeline.steps.view import View
+from pipeline.steps.view import View, with_chosen
 from pipeline.steps.work import Corpus, Piece, Work
 
 EMPTY = "empty"  # the reason that the flow itself gives: editors left nothing
@@ -101,7 +101,9 @@ def piece_view(work: Work, piece: Piece) -> View:
     """The piece as judging sees it: its own columns but no text, and its measures' columns when asked for."""
     file = tables.open_table(work.store, piece.documents)
     own = [field.name for field in file.schema_arrow if own_column(field)]
-    documents = tables.as_batch(tables.read(work.store, piece.documents, own))
+    documents = with_chosen(
+        tables.as_batch(tables.read(work.store, piece.documents, own)), work.placed.chosen
+    )
     held: dict[str, pa.RecordBatch] = {}
 
     def columns(placed: PlacedMeasure) -> pa.RecordBatch:
@@ -139,8 +141,8 @@ def need(corpus: Corpus | None, stage: PlacedStage) -> Corpus:
 
 
 def marks_of(stage: PlacedStage, corpus: Corpus) -> str:
-    """The step that compares: its own fields, everything that decides who takes part, and the corpus."""
-    return f"marks/{digest(stage.key, stage.before, corpus.digest)}"
+    """The step that compares: its own fields, everything that decides who takes part, and the corpus, piece by piece."""
+    return f"marks/{digest(stage.key, stage.before, corpus.digest, corpus.cut)}"
 
 
 def read_marks(work: Work, stage: PlacedStage, corpus: Corpus, piece: str) -> pa.Table:

@@ -10,7 +10,7 @@ from pipeline.data.receipts import Receipt
 from pipeline.data.store import LocalStore
 from pipeline.kernels import cuts as cutting
 from pipeline.steps.placed import Edit, Placed, PlacedMeasure
-from pipeline.steps.view import View, no_cuts
+from pipeline.steps.view import View, no_cuts, with_chosen
 from pipeline.steps.work import Piece, Work
 
 
@@ -111,7 +111,7 @@ def measure(piece: Piece, work: Work) -> Piece:
         return piece
     writers = [ColumnsWriter(work.store, placed) for placed in todo]
     for batch in tables.batches(work.store, piece.documents):
-        measuring = Measuring(batch)
+        measuring = Measuring(with_chosen(batch, work.placed.chosen))
         for writer in writers:
             writer.write(measuring)
     for writer in writers:

@@ -4,8 +4,9 @@ A measure's numbers depend on the text it is given, so on the editors before it.
 so on every rule and comparison before it: the *chain*. Names of stages decide nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -82,6 +83,7 @@ class Placed:
     stages: tuple[PlacedStage, ...]
     edits: tuple[Edit, ...]
     chain: str
+    chosen: Mapping[str, pa.DataType] = field(default_factory=dict)  # columns that inputs bring along
 
     @property
     def measures(self) -> tuple[PlacedMeasure, ...]:
@@ -125,8 +127,12 @@ def kind_of(rule: Any) -> str:
     return EDITOR if hasattr(rule, "cuts") else RULE
 
 
-def place(stages: Iterable[Any], chosen: Iterable[str] = ()) -> Placed:
-    """The stages of a recipe (rule, where, name) at their places. `chosen`: the columns that inputs bring along."""
+def place(stages: Iterable[Any], chosen: Mapping[str, pa.DataType] | None = None) -> Placed:
+    """The stages of a recipe (rule, where, name) at their places. `chosen`: the columns that inputs bring along.
+
+    PlaceError for a stage without a shape, and for a column that is not there or not of the type that is asked of it.
+    """
+    chosen = dict(chosen or {})
     placed: list[PlacedStage] = []
     edits: tuple[Edit, ...] = ()
     homes: dict[str, PlacedMeasure | None] = dict.fromkeys((*ADDRESS, *chosen))
@@ -134,13 +140,14 @@ def place(stages: Iterable[Any], chosen: Iterable[str] = ()) -> Placed:
     for index, stage in enumerate(stages):
         try:
             one = place_one(stage, edits, homes, chain)
+            check_columns(one, chosen)
         except (ValueError, TypeError) as error:
             raise PlaceError(index, str(error)) from error
         placed.append(one)
         chain = digest(chain, one.key)
         homes |= {column: home for home in one.measures for column in home.measure.columns.names}
         edits = (*edits, one.edit()) if one.kind == EDITOR else edits
-    return Placed(tuple(placed), edits, chain)
+    return Placed(tuple(placed), edits, chain, chosen)
 
 
 def place_one(
@@ -150,7 +157,8 @@ def place_one(
     unique = dict.fromkeys(getattr(rule, "needs", ()))  # equal measures are computed once
     measures = tuple(place_measure(measure, edits) for measure in unique)
     where = Where(dict(stage.where), {name: find_home(stage.name, name, homes) for name in stage.where})
-    key = digest(describe(rule), where.key, [measure.key for measure in measures])
+    statistics = [describe(one) for one in getattr(rule, "statistics", ())]
+    key = digest(describe(rule), statistics, where.key, [measure.key for measure in measures])
     one = PlacedStage(stage.name, kind, rule, where, measures, edits, chain, key)
     if kind == EDITOR and one.edit().home.measure.columns.field(rule.cuts).type != CUTS:
         raise TypeError(f"{stage.name}: column {rule.cuts!r} of an editor has type {CUTS}")
@@ -161,6 +169,60 @@ def place_measure(measure: Any, edits: tuple[Edit, ...]) -> PlacedMeasure:
     """Editors concern only measures that read the text."""
     seen = edits if "text" in measure.reads else ()
     return PlacedMeasure(measure, seen, digest(describe(measure), [edit.key for edit in seen]))
+
+
+def check_columns(stage: PlacedStage, chosen: Mapping[str, pa.DataType]) -> None:
+    """Refuse limits of another type than their column, and names that would mean two things."""
+    for name, limit in stage.where.limits.items():
+        home = stage.where.homes[name]
+        kind = home.measure.columns.field(name).type if home else own_type(name, chosen)
+        for value in values_of(limit):
+            as_scalar(value, kind, f"{stage.name}: where: {name}")
+    for home in stage.measures:
+        if double := sorted(set(home.measure.columns.names) & {*chosen, *DOCUMENTS.names}):
+            raise ValueError(
+                f"{stage.name}: column {double[0]!r} is measured here and brought by an input; rename the input's"
+            )
+    by = getattr(stage.rule, "by", None)
+    if stage.kind == SAMPLE and by is not None and by not in {*ADDRESS, *chosen}:
+        known = ", ".join(sorted({"source", *chosen}))
+        raise ValueError(f"{stage.name}: by: unknown column {by!r}; known at this place: {known}")
+    if stage.kind == SAMPLE and "tokens" in chosen:
+        raise ValueError(f"{stage.name}: an input brings a column 'tokens', which is ours here; rename it")
+
+
+def own_type(name: str, chosen: Mapping[str, pa.DataType]) -> pa.DataType:
+    """The type of a document's own column."""
+    return chosen[name] if name in chosen else DOCUMENTS.field(name).type
+
+
+def values_of(limit: Any) -> list[Any]:
+    """The single values in a limit of `where`."""
+    if isinstance(limit, Mapping):
+        return list(limit.values())
+    return list(limit) if isinstance(limit, list | tuple) else [limit]
+
+
+def as_scalar(value: Any, kind: pa.DataType, what: str = "where") -> pa.Scalar:
+    """A limit in its column's type: dates as ISO 8601, ids and digests in hex. ValueError where it is of another type."""
+    fits: dict[Callable[[pa.DataType], bool], Any] = {
+        pa.types.is_string: str,
+        pa.types.is_boolean: bool,
+        pa.types.is_integer: int,
+        pa.types.is_floating: (int, float),
+        pa.types.is_timestamp: str,
+        pa.types.is_fixed_size_binary: str,
+    }
+    wanted = next((types for test, types in fits.items() if test(kind)), None)
+    if wanted is None or not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+        raise ValueError(f"{what} is {kind}, so {value!r} can be no limit of it")
+    try:
+        if pa.types.is_timestamp(kind):
+            moment = datetime.fromisoformat(value)
+            return pa.scalar(moment if moment.tzinfo else moment.replace(tzinfo=UTC), kind)
+        return pa.scalar(bytes.fromhex(value) if pa.types.is_fixed_size_binary(kind) else value, kind)
+    except (ValueError, OverflowError, pa.ArrowInvalid) as error:
+        raise ValueError(f"{what} is {kind}, so {value!r} can be no limit of it ({error})") from error
 
 
 def find_home(stage: str, column: str, homes: Mapping[str, PlacedMeasure | None]) -> PlacedMeasure | None:

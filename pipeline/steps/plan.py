@@ -15,13 +15,14 @@ from typing import Any
 
 from pipeline.data import receipts
 from pipeline.data.ids import COMPRESSIONS, file_digest, without_compression
-from pipeline.data.keys import describe, digest
+from pipeline.data.keys import digest
 from pipeline.data.receipts import FOLDER, Receipt
 from pipeline.data.store import LocalStore
 from pipeline.readers import Extent, Reading, format_of, raw_digest
 from pipeline.steps.ingest import UNREADABLE, fingerprint, open_file, receipt_of
-from pipeline.steps.work import Split, Work
+from pipeline.steps.work import Split, Work, reading_key
 
+OUTGROWN = 8  # times as many batches as were first planned: then all are dealt anew
 EXPANDS = 4  # an archive is counted as this many times its size when batches are made
 
 
@@ -105,10 +106,6 @@ def split_key(split: Split, reading: Reading) -> str:
     return digest(reading_key(reading), where, split.limit)
 
 
-def reading_key(reading: Reading) -> str:
-    return digest(describe(reading))
-
-
 # Finding files
 
 
@@ -121,7 +118,8 @@ def find_files(path: str, reading: Reading, name: str) -> tuple[list[File], int]
     taken = found if single else [one for one in found if takes(one, reading)]
     if not taken:
         raise PlanError(
-            name, f"none of the {len(found)} files of {path!r} is of a known kind; say format: jsonl or text"
+            name,
+            f"none of the {len(found)} files of {path!r} is named like {reading.format}; rename them, or name one file outright",
         )
     files = [found_file(one, os.path.relpath(one, root).replace(os.sep, "/")) for one in taken]
     return sorted(files, key=lambda file: os.fsencode(file.relative)), len(found) - len(taken)
@@ -193,7 +191,8 @@ def cut(files: Iterable[File], name: str, batches: int | None, piece_bytes: int)
         else:
             yield from ranges(name, file, piece_bytes)
     if small:
-        count = batches or batches_for(small, piece_bytes)
+        fresh = batches_for(small, piece_bytes)
+        count = batches if batches and fresh <= OUTGROWN * batches else fresh
         yield from deal(name, small, count)
 
 

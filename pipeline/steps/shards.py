@@ -5,7 +5,7 @@ A pool's key folds the documents in it, so removing one document changes one sha
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +27,9 @@ MASK = (1 << 64) - 1
 
 def packs_of(work: Work, corpus: Corpus) -> str:
     """The step that makes all shards of a run."""
-    return f"packs/{digest(decisions_key(work, corpus), packing_key(work), work.pack.pool_tokens)}"
+    return (
+        f"packs/{digest(decisions_key(work, corpus), corpus.cut, packing_key(work), work.pack.pool_tokens)}"
+    )
 
 
 def packing_key(work: Work) -> str:
@@ -55,26 +57,33 @@ def addresses(
     return row, copy.astype(np.int32), (first[row].astype(np.int64) + copy) % pools
 
 
-def shipped(
-    piece: Piece, work: Work, corpus: Corpus, pools: int
-) -> tuple[pa.Array, pa.Array, np.ndarray, np.ndarray, np.ndarray]:
-    """Ids and digests of the piece's kept documents, and (row, copy, pool) of their copies."""
-    decisions = tables.as_batch(
-        tables.read(work.store, f"{decisions_of(work, piece, corpus)}.parquet", ["id", "copies"])
-    )
-    kept = pa.array(np.asarray(decisions["copies"]) > 0)
-    ids = decisions["id"].filter(kept)
-    digests = piece_view(work, piece).documents["digest"].filter(kept)
-    return ids, digests, *addresses(work.pack.seed, ids, np.asarray(decisions["copies"].filter(kept)), pools)
+class Shipped(NamedTuple):
+    """A piece's kept documents, row for row what reaches a shard, and the (row, copy, pool) of their copies."""
+
+    documents: pa.RecordBatch
+    row: np.ndarray
+    copy: np.ndarray
+    pool: np.ndarray
+
+
+def shipped(piece: Piece, work: Work, corpus: Corpus, pools: int) -> Shipped:
+    """What ships of a piece, by its decisions: id, source, digest of the text, and the cuts that are taken out of it."""
+    name = f"{decisions_of(work, piece, corpus)}.parquet"
+    decisions = tables.as_batch(tables.read(work.store, name, ["id", "copies"]))
+    view, kept = piece_view(work, piece), pa.array(np.asarray(decisions["copies"]) > 0)
+    columns = {name: view.documents[name] for name in ("id", "source", "digest")}
+    if (cuts := view.cuts(work.placed.edits)) is not None:
+        columns["cuts"] = cuts
+    documents = pa.RecordBatch.from_pydict(columns).filter(kept)
+    copies = np.asarray(decisions["copies"].filter(kept))
+    return Shipped(documents, *addresses(work.pack.seed, documents["id"], copies, pools))
 
 
 def pool_folds(piece: Piece, work: Work, corpus: Corpus, pools: int) -> str:
     """JSON {pool: [fold, fold]} of the copies that this piece sends to each pool."""
-    ids, digests, row, copy, pool = shipped(piece, work, corpus, pools)
-    rows = pa.RecordBatch.from_pydict(
-        {"id": ids.take(row), "digest": digests.take(row), "copy": pa.array(copy)}
-    )
-    return json.dumps({target: hashing.fold(part) for target, part in split_by(rows, pool)})
+    ships = shipped(piece, work, corpus, pools)
+    rows = ships.documents.take(pa.array(ships.row)).append_column("copy", pa.array(ships.copy))
+    return json.dumps({target: hashing.fold(part) for target, part in split_by(rows, ships.pool)})
 
 
 def add_folds(parts: Iterable[str]) -> str:
@@ -110,13 +119,13 @@ def send_tokens(
     piece: Piece, work: Work, corpus: Corpus, pools: int, wanted: list[str]
 ) -> Iterator[tuple[str, pa.RecordBatch]]:
     """(pool, rows) with the tokens of every copy that goes to a wanted pool."""
-    ids, _, row, copy, pool = shipped(piece, work, corpus, pools)
-    chosen = np.isin(pool, np.array([int(one) for one in wanted], np.int64))
-    row, copy, pool = row[chosen], copy[chosen], pool[chosen]
-    if not len(row):
-        return
-    tokens = tables.as_batch(read_tokens(work, piece, ids.take(row)))
-    yield from split_by(tokens.add_column(2, "copy", pa.array(copy)), pool)
+    ships = shipped(piece, work, corpus, pools)
+    chosen = np.isin(ships.pool, np.array([int(one) for one in wanted], np.int64))
+    for number in np.unique(ships.copy[chosen]):  # copy by copy: memory holds one of each document
+        mask = chosen & (ships.copy == number)
+        ids, copy = ships.documents["id"].take(pa.array(ships.row[mask])), pa.array(ships.copy[mask])
+        tokens = tables.as_batch(read_tokens(work, piece, ids)).add_column(2, "copy", copy)
+        yield from split_by(tokens, ships.pool[mask])
 
 
 def make_shard(name: str, slices: Iterable[pa.RecordBatch], work: Work) -> str:
@@ -125,7 +134,7 @@ def make_shard(name: str, slices: Iterable[pa.RecordBatch], work: Work) -> str:
     if receipts.find(work.store, of) is None:
         rows, encoder = (
             pa.Table.from_batches(list(slices)),
-            tokenizer(work.pack.tokenizer, work.pack.end_token),
+            tokenizer(work.pack),
         )
         pack, pad = work.pack, encoder.token_id(work.pack.pad_token)
         packed, facts = packs.pack(rows, pack.length, pad, pack.seed, encoder.ends)

@@ -1,5 +1,9 @@
 """One statistic of the whole corpus, step by step: a part from each piece, merged into one small file."""
 
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
 import pyarrow as pa
 
 from pipeline.data import receipts, slices, tables
@@ -10,10 +14,14 @@ from pipeline.steps.placed import SAMPLE, PlacedStage
 from pipeline.steps.tokens import lengths
 from pipeline.steps.work import Corpus, Piece, Work
 
+PARTS = 64  # merged at a time
+
 
 def partial(piece: Piece, work: Work, stage: PlacedStage, corpus: Corpus) -> str:
-    """The name of a slice file with the piece's part of each statistic that a stage needs."""
+    """The name of a slice file with the piece's part of each statistic that a stage needs; none when they stand."""
     steps = [statistic_of(work, one, stage, corpus) for one in stage.statistics]
+    if all(receipts.find(work.store, step) for step in steps):
+        return ""
     name = f"{slices.FOLDER}/statistics/{digest(steps)}/{piece.name}"
     if not work.store.exists(name):
         seen = seen_by(piece, work, stage, corpus)
@@ -39,11 +47,19 @@ def merge(names: list[str], work: Work, stage: PlacedStage, corpus: Corpus) -> s
     for index, one in enumerate(stage.statistics):
         of = statistic_of(work, one, stage, corpus)
         if receipts.find(work.store, of) is None:
-            parts = slices.read(work.store, sorted(names), str(index))
-            table = one.merge([pa.Table.from_batches([part]) for part in parts])
+            parts = slices.read_from(work.store, sorted(filter(None, names)), str(index))
+            table = merged(one, (pa.Table.from_batches([part]) for part in parts))
             tables.write(work.store, table, f"{of}.parquet")
             digest_of_file = receipts.file_digest(work.store.path(f"{of}.parquet"))
             receipts.publish(
                 work.store, Receipt(of, {"rows": table.num_rows}, {f"{of}.parquet": digest_of_file})
             )
     return stage.name
+
+
+def merged(statistic: Any, parts: Iterator[pa.Table]) -> pa.Table:
+    """All parts as one table, a few in memory at a time: any grouping gives the same."""
+    whole = statistic.merge([])
+    while some := list(islice(parts, PARTS)):
+        whole = statistic.merge([whole, *some])
+    return whole

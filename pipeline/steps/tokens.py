@@ -18,13 +18,20 @@ from pipeline.kernels import cuts as cutting
 from pipeline.ship.tokenize import Tokenizer, load
 from pipeline.steps.judge import Verdicts, judge_piece
 from pipeline.steps.view import View
-from pipeline.steps.work import Corpus, Piece, Work
+from pipeline.steps.work import Corpus, Pack, Piece, Work
+
+
+def tokenizer(pack: Pack) -> Tokenizer:
+    """The tokenizer that was planned with; refused when the file is another by now."""
+    return cached_tokenizer(pack.tokenizer, pack.end_token, pack.tokenizer_digest)
 
 
 @lru_cache(maxsize=2)
-def tokenizer(path: str, end_token: str) -> Tokenizer:
-    """One tokenizer a process."""
-    return load(path, end_token)
+def cached_tokenizer(path: str, end_token: str, planned: str) -> Tokenizer:
+    loaded = load(path, end_token)
+    if loaded.digest != planned:
+        raise RuntimeError(f"{path}: changed since the run was planned; run again")
+    return loaded
 
 
 def tokenize(piece: Piece, work: Work, corpus: Corpus) -> Piece:
@@ -43,7 +50,7 @@ def asked_rows(piece: Piece, work: Work, view: View, verdicts: Verdicts) -> np.n
 
 def write_fragment(piece: Piece, work: Work, view: View, asked: np.ndarray) -> None:
     """Tokens of the rows asked, in document order."""
-    encoder = tokenizer(work.pack.tokenizer, work.pack.end_token)
+    encoder = tokenizer(work.pack)
     of = fragment_of(work, piece, view.documents["id"].filter(pa.array(asked)))
     with tables.TableWriter(work.store, schemas.tokens(encoder.dtype)) as writer:
         for batch in texts(piece, work, view, asked):
@@ -106,13 +113,13 @@ def read_tokens(work: Work, piece: Piece, ids: pa.Array) -> pa.Table:
     rows = pc.index_in(ids, held["id"].combine_chunks())
     if rows.null_count:
         raise ValueError(
-            f"{folder_of(work, piece)}: {rows.null_count} documents have no tokens; run again with --repair"
+            f"{folder_of(work, piece)}: {rows.null_count} documents have no tokens; `winnow account` tells what is damaged"
         )
     return held.take(rows)
 
 
 def empty(work: Work) -> pa.Table:
-    return schemas.tokens(tokenizer(work.pack.tokenizer, work.pack.end_token).dtype).empty_table()
+    return schemas.tokens(tokenizer(work.pack).dtype).empty_table()
 
 
 def lengths(work: Work, piece: Piece, ids: pa.Array) -> pa.Array:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline.data.schemas import CUT, CUTS
 from pipeline.kernels import cuts as cutting
-from pipeline.steps.placed import Edit, PlacedMeasure, PlacedStage, Where
+from pipeline.steps.placed import Edit, PlacedMeasure, PlacedStage, Where, as_scalar
 
 Columns = Callable[[PlacedMeasure], pa.RecordBatch]
 
@@ -22,12 +22,8 @@ class View:
         self.documents, self.columns = documents, columns
 
     def column(self, name: str, home: PlacedMeasure | None) -> pa.Array:
-        """One column by name; all null where the input did not bring it."""
-        if home is not None:
-            return self.columns(home).column(name)
-        if name not in self.documents.schema.names:
-            return pa.nulls(self.documents.num_rows)
-        return self.documents.column(name)
+        """One column by name: a measure's, or the documents' own."""
+        return self.documents.column(name) if home is None else self.columns(home).column(name)
 
     def applies(self, where: Where) -> pa.BooleanArray:
         """The rows that a stage speaks of; a null is in no scope."""
@@ -52,17 +48,30 @@ class View:
 
 
 def within(values: pa.Array, limit: Any) -> pa.BooleanArray:
-    """Equality, membership or {min, max} range; null rows are outside."""
+    """Equality, membership or {min, max} range, in the column's own type; null rows are outside."""
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
     if isinstance(limit, Mapping):
-        masks = [compare(values, limit[side]) for side, compare in SIDES.items() if side in limit]
+        masks = [
+            compare(values, as_scalar(limit[side], values.type))
+            for side, compare in SIDES.items()
+            if side in limit
+        ]
         inside = reduce(pc.and_, masks)
     elif isinstance(limit, list | tuple):
-        inside = pc.is_in(
-            values, pa.array(limit, values.type) if not pa.types.is_null(values.type) else values
-        )
+        masks = [pc.equal(values, as_scalar(value, values.type)) for value in limit]
+        inside = reduce(pc.or_, masks) if masks else pa.nulls(len(values), pa.bool_())
     else:
-        inside = pc.equal(values, limit)
+        inside = pc.equal(values, as_scalar(limit, values.type))
     return pc.fill_null(pc.and_(inside, pc.is_valid(values)), False)
+
+
+def with_chosen(documents: pa.RecordBatch, chosen: Mapping[str, pa.DataType]) -> pa.RecordBatch:
+    """The documents with every column that any input brings along: all null where this one does not."""
+    for name, kind in chosen.items():
+        if name not in documents.schema.names:
+            documents = documents.append_column(name, pa.nulls(documents.num_rows, kind))
+    return documents
 
 
 SIDES = {"min": pc.greater_equal, "max": pc.less_equal}

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from pipeline.data.keys import digest
+from pipeline.data.keys import describe, digest
 from pipeline.data.store import LocalStore
 from pipeline.readers import Extent, Reading
 from pipeline.steps.placed import Placed
@@ -42,6 +42,11 @@ class Split:
         return Split(extents=extents, prints=tuple(fields.pop("prints")), **fields)
 
 
+def reading_key(reading: Reading) -> str:
+    """How an input is read, as part of keys."""
+    return digest(describe(reading))
+
+
 @dataclass(frozen=True)
 class Piece:
     """Documents that are kept in one file, in id order. Its name is the digest of that file."""
@@ -69,11 +74,12 @@ class Piece:
 
 @dataclass(frozen=True)
 class Corpus:
-    """All pieces of a run, as corpus-wide steps name them: a digest that no cutting changes."""
+    """All pieces of a run. `digest` names its documents however they were cut, `cut` the pieces themselves."""
 
     rows: int
     bytes: int
     fold: tuple[int, int]
+    cut: str  # a digest of the pieces' names: for steps that leave files piece by piece, or speak of pieces
 
     @property
     def digest(self) -> str:
@@ -83,7 +89,16 @@ class Corpus:
     def of(pieces: "list[Piece]") -> "Corpus":
         """The sum of the pieces, in any order."""
         lanes = [sum(piece.fold[lane] for piece in pieces) % (1 << 64) for lane in (0, 1)]
-        return Corpus(sum(p.rows for p in pieces), sum(p.bytes for p in pieces), (lanes[0], lanes[1]))
+        rows, size = sum(piece.rows for piece in pieces), sum(piece.bytes for piece in pieces)
+        return Corpus(rows, size, (lanes[0], lanes[1]), digest(sorted(piece.name for piece in pieces)))
+
+    def dumps(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @staticmethod
+    def loads(text: str) -> "Corpus":
+        fields = json.loads(text)
+        return Corpus(fold=tuple(fields.pop("fold")), **fields)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pipeline import recipe as recipes
 from tests import world
 
 ROOT = Path(__file__).resolve().parents[2]
-WINNOW = [sys.executable, "-c", "from pipeline.cli import main; main(prog_name='winnow')"]
+WINNOW = [sys.executable, "-P", "-c", "from pipeline.cli import main; main(prog_name='winnow')"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 

@@ -26,7 +26,7 @@ def exchanged(store: LocalStore, way: str, senders: list[int]) -> list[tuple[str
 
     def receive(arrived: tuple[str, Inbox]) -> str:
         target, inbox = arrived
-        values = sorted(value for batch in exchange.inbox(target, inbox) for value in batch["n"].to_pylist())
+        values = sorted(value for batch in exchange.inbox(inbox) for value in batch["n"].to_pylist())
         return f"{target}:{values}"
 
     with beam.Pipeline(runner="FnApiRunner") as root:

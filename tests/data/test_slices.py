@@ -20,10 +20,23 @@ def test_every_target_reads_its_own_slices_in_the_order_of_senders(tmp_path: Pat
     store = LocalStore(str(tmp_path))
     slices.write(store, "one", [("a", batch(1, 2)), ("b", batch(3)), ("a", batch(4))])
     slices.write(store, "two", [("b", batch(5))])
-    assert [one["n"].to_pylist() for one in slices.read(store, ["one", "two"], "a")] == [[1, 2], [4]]
-    assert [one["n"].to_pylist() for one in slices.read(store, ["one", "two"], "b")] == [[3], [5]]
-    assert list(slices.read(store, ["one", "two"], "c")) == []
+    where = dict(slices.list_targets(store, ["one", "two"], "list"))
+    assert list(where) == ["a", "b"]
+    assert [one["n"].to_pylist() for one in slices.read(store, where["a"])] == [[1, 2], [4]]
+    assert [one["n"].to_pylist() for one in slices.read(store, where["b"])] == [[3], [5]]
+    assert [one["n"].to_pylist() for one in slices.read_from(store, ["two", "one"], "b")] == [[5], [3]]
+    assert list(slices.read_from(store, ["one"], "c")) == []
     assert set(slices.targets(store, "one")) == {"a", "b"}
+
+
+def test_a_target_opens_no_footer(tmp_path: Path):
+    """Else every target would read every sender's footer: quadratic."""
+    store = LocalStore(str(tmp_path))
+    slices.write(store, "one", [("a", batch(1)), ("b", batch(2))])
+    where = dict(slices.list_targets(store, ["one"], "list"))
+    data = Path(store.path("one")).read_bytes()
+    Path(store.path("one")).write_bytes(data[:-8] + b"no index")
+    assert [one["n"].to_pylist() for one in slices.read(store, where["b"])] == [[2]]
 
 
 def test_a_sender_with_nothing_to_say_leaves_an_empty_file(tmp_path: Path):

@@ -64,4 +64,7 @@ def test_by_use_on_the_command_line_from_a_file_beside_the_recipe(tmp_path: Path
     assert result.returncode == 0, result.stderr
     assert "few_letters" in result.stdout
     assert "same_url" in result.stdout
+    for command in (("account", "out"), ("clean", "out")):  # they find the module beside the recipe, too
+        again = winnow(*command, cwd=folder)
+        assert again.returncode == 0, again.stderr
     assert load(str(folder / "recipe.yaml")).stages[0].rule.min_share == 0.05

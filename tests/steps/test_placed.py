@@ -151,3 +151,43 @@ def test_a_scope_names_what_is_known_at_its_place(column: str):
         ValueError, match=rf"s0: where: unknown column '{column}'; known at this place: .*source"
     ):
         place(stages(At(Short(), {column: 1})))
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ({"licence": 3}, "licence is string, so 3 can be no limit of it"),
+        ({"stars": 1.5}, "stars is int32, so 1.5 can be no limit of it"),
+        ({"stars": [1, True]}, "stars is int32, so True can be no limit of it"),
+        ({"stars": {"min": 1 << 40}}, "stars is int32, so 1099511627776 can be no limit of it"),
+        ({"date": {"min": "yesterday"}}, "so 'yesterday' can be no limit of it"),
+        ({"id": "xyz"}, "so 'xyz' can be no limit of it"),
+    ],
+)
+def test_a_limit_has_the_type_of_its_column(limit: dict, words: str):
+    with pytest.raises(PlaceError, match=words):
+        place(stages(At(Short(), limit)), {"licence": pa.string(), "stars": pa.int32()})
+
+
+def test_dates_and_ids_may_be_limits():
+    limits = {"date": {"min": "2019-01-01"}, "id": "00" * 16}
+    assert place(stages(At(Short(), limits))).stages[0].where.limits == limits
+
+
+def test_a_statistic_with_a_new_version_makes_a_new_stage(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Copies, "statistics", (Length(1),))
+    before = place(stages(Copies())).stages[0].key
+    monkeypatch.setattr(Length, "version", 2)
+    assert place(stages(Copies())).stages[0].key != before
+
+
+def test_a_sample_by_a_column_that_nobody_brings_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Copies, "by", "licence", raising=False)
+    assert place(stages(Copies()), {"licence": pa.string()})
+    with pytest.raises(PlaceError, match="by: unknown column 'licence'; known at this place: source"):
+        place(stages(Copies()))
+
+
+def test_a_column_that_is_brought_and_measured_is_refused():
+    with pytest.raises(PlaceError, match="column 'length' is measured here and brought by an input"):
+        place(stages(Short()), {"length": pa.int64()})
