@@ -95,17 +95,13 @@ def located(recipe: str, error: "SetupError") -> str:
 
 def run_here(job: "Job") -> None:
     """Plan, supervise, finish, show."""
-    from pipeline.run import driver
+    from pipeline.run.driver import run_planned
 
     path = [os.environ.get("PYTHONPATH"), job.settings.beside]  # where every worker finds a `use:`
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))
     planned = job.plan()
-    standing = driver.finished(job, planned)
     show_plan(job, planned)
-    if standing is None:
-        driver.begin(job, planned)
-        supervised(job, planned)
-        standing = driver.finish(job, planned)
+    run_planned(job, planned, supervised)
     show_funnel(job)
 
 

@@ -23,8 +23,10 @@ def main(parent: str, text: str, settings: str, plan_name: str) -> None:
 
     given = driver.Settings(**{**(fields := json.loads(settings)), "beam": tuple(fields["beam"])})
     job = driver.prepare(recipe.parse(text, os.path.join(given.beside, "recipe.yaml")), given)
+    planned = Plan.loads(job.work.store.read(plan_name))
     try:
-        driver.run_pipeline(job, Plan.loads(job.work.store.read(plan_name)))
+        if not driver.packed(job.work, planned):  # it may be when a worker is lost at the very end
+            driver.run_pipeline(job, planned)
     except Exception as error:
         if LOST_SAYS not in str(error):
             raise

@@ -6,7 +6,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -204,16 +204,19 @@ def run(recipe: recipes.Recipe, settings: Settings = DEFAULT) -> dict[str, Any]:
     """Do what is missing, and give the manifest. Raises FolderError, PlanError, or what a step raised."""
     job = prepare(recipe, settings)
     with locked(job.work.store):
-        return run_locked(job)
+        return run_planned(job, job.plan(), run_pipeline)
 
 
-def run_locked(job: Job) -> dict[str, Any]:
-    """`run`, when the folder is ours alone. A manifest of equal key: nothing is opened, nothing is written."""
-    planned = job.plan()
+def run_planned(job: Job, planned: Plan, walk: Callable[[Job, Plan], None]) -> dict[str, Any]:
+    """`run`, when the folder is ours alone; `walk` takes the steps from the plan to the last receipt.
+
+    A manifest of equal key: nothing is opened, nothing is written.
+    """
     if standing := finished(job, planned):
         return standing
     begin(job, planned)
-    run_pipeline(job, planned)
+    if not packed(job.work, planned):
+        walk(job, planned)
     return finish(job, planned)
 
 
@@ -232,20 +235,23 @@ def begin(job: Job, planned: Plan) -> None:
     store.put(planned.dumps().encode(), planned.name)
 
 
+def packed(work: Work, planned: Plan) -> bool:
+    """Whether the last receipt is there, and every column."""
+    corpus = known_corpus(work, planned)
+    return bool(
+        corpus and not unmeasured(work, planned) and receipts.find(work.store, packs_of(work, corpus))
+    )
+
+
 def run_pipeline(job: Job, planned: Plan) -> None:
-    """The Beam pipeline, unless its last receipt is there."""
-    corpus = known_corpus(job.work, planned)
-    if (
-        corpus
-        and not unmeasured(job.work, planned)
-        and receipts.find(job.work.store, packs_of(job.work, corpus))
-    ):
-        return
+    """The steps as one Beam pipeline."""
     from pipeline import flow  # noqa: PLC0415  # Beam takes a second to import; a run with nothing to do needs none
     from pipeline.comparisons.exchange import Exchange  # noqa: PLC0415
 
     exchange = Exchange(job.work.store, job.settings.exchange)
-    graph = flow.Flow(job.work, planned.name, exchange, standing_comparisons(job.work, corpus))
+    graph = flow.Flow(
+        job.work, planned.name, exchange, standing_comparisons(job.work, known_corpus(job.work, planned))
+    )
     flow.run(graph, job.settings.workers, job.settings.beam)
 
 

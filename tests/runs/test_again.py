@@ -22,7 +22,7 @@ from pipeline.rules.gopher import GopherQuality
 from pipeline.run.driver import Settings, prepare, run
 from pipeline.run.outlook import outlook
 from pipeline.steps.ingest import ingest
-from tests import world
+from tests import plain, world
 from tests.own_stages import FewLetters
 
 
@@ -109,7 +109,7 @@ CHANGES: dict[Change, set[str]] = {  # the kinds of step that are done again
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_a_change_does_what_the_plan_named_and_ends_like_a_fresh_run(tmp_path: Path, change: Change):
     folder = world.make(tmp_path)
-    run(world.recipe(folder))
+    plain.run(world.recipe(folder))
     before = set(world.listing(folder / "out"))
     one = change(folder, world.recipe(folder))
     job = prepare(one, Settings())
@@ -127,7 +127,7 @@ def test_a_change_does_what_the_plan_named_and_ends_like_a_fresh_run(tmp_path: P
     assert {kind for kind, certain in named.items() if certain} <= steps
 
     fresh = replace(one, output=replace(one.output, path=str(folder / "fresh")))
-    run(fresh)
+    plain.run(fresh)
     assert world.digests(folder / "out") == world.digests(folder / "fresh")
     clean(ledger.open_run(str(folder / "out")))
     clean(ledger.open_run(str(folder / "fresh")))
@@ -229,7 +229,7 @@ def test_a_touched_but_equal_file_is_read_once_by_the_plan_and_by_no_step(tmp_pa
 
 def test_only_new_documents_are_tokenised_when_a_limit_is_loosened(tmp_path: Path):
     folder = world.make(tmp_path)
-    run(world.recipe(folder))
+    plain.run(world.recipe(folder))
     before = set(world.listing(folder / "out"))
     one = loosened(folder, world.recipe(folder))
     run(one)

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.run.driver import Settings, run
 from pipeline.steps import plan as planning
-from tests import world
+from tests import plain, world
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +31,20 @@ def test_the_world_has_something_of_everything(undisturbed: dict[str, Any]):
     assert {row["copies"] for row in undisturbed["decisions"]} == {0, 1, 2, 3}
 
 
+def test_beam_does_what_a_plain_loop_over_the_steps_does(folder: Path, tmp_path: Path):
+    """Every file and every byte; the order of steps is the only thing that a graph adds."""
+    one, settings = world.recipe(folder, path=str(tmp_path / "out")), Settings(piece_bytes=1 << 15)
+    run(one, settings)
+    (tmp_path / "out").rename(tmp_path / "beam")
+    plain.run(one, settings)
+    assert world.listing(tmp_path / "out") == world.listing(tmp_path / "beam")
+
+
 @pytest.mark.parametrize(
     "settings",
     [
         Settings(piece_bytes=1 << 14),
-        Settings(piece_bytes=1 << 12, buckets=1),
+        Settings(piece_bytes=1 << 13, buckets=1),
         Settings(buckets=64),
         Settings(exchange="engine"),
         Settings(exchange="engine", piece_bytes=1 << 14, buckets=32),

@@ -138,7 +138,8 @@ def test_equal_measures_are_computed_once():
 
 def test_a_scope_may_name_columns_of_documents_inputs_and_earlier_measures():
     placed = place(
-        stages(Short(), At(Short(3), {"length": {"min": 5}, "licence": "mit", "source": ["a"]})), ["licence"]
+        stages(Short(), At(Short(3), {"length": {"min": 5}, "licence": "mit", "source": ["a"]})),
+        {"licence": pa.string()},
     )
     homes = placed.stages[1].where.homes
     assert homes["length"] == placed.stages[0].measures[0]
