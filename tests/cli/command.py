@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +31,16 @@ def winnow(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
-    """One command, running."""
+@contextmanager
+def running(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+    """One command, while it runs; ended when the block is left early."""
     pipe = subprocess.PIPE
-    return subprocess.Popen(
-        [*WINNOW, *arguments], cwd=cwd, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True
-    )
+    command = [*WINNOW, *arguments]
+    with subprocess.Popen(command, cwd=cwd, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def make(folder: Path, out: str = "out") -> Path:

@@ -56,6 +56,7 @@ ONCE = (  # those of which a run of this world publishes one
 )
 SEEN: list[str] = []  # of the kind that kills; a store has no fields of its own to count in
 PUBLISHED: list[str] = []
+SETTINGS = Settings(piece_bytes=1 << 15)
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,9 @@ class WatchingStore(LocalStore):
         super().replace(data, name)
 
 
-def run_with(folder: Path, store: LocalStore) -> None:
+def run_with(folder: Path, store: LocalStore, settings: Settings = SETTINGS) -> None:
     """The step functions of a whole run, in this process, on a store of ours."""
-    job = prepare(world.recipe(folder, path=store.root), SETTINGS)
+    job = prepare(world.recipe(folder, path=store.root), settings)
     with locked(store):
         job = replace(job, work=replace(job.work, store=store))
         run_planned(job, job.plan(), plain.walk)
@@ -106,9 +107,6 @@ def run_with(folder: Path, store: LocalStore) -> None:
 
 def run_and_die(folder: Path, out: str, kind: str, after: bool) -> None:
     run_with(folder, DyingStore(out, kind, after))
-
-
-SETTINGS = Settings(piece_bytes=1 << 15)
 
 
 @pytest.fixture(scope="module")
@@ -141,19 +139,33 @@ def test_the_kinds_are_all_that_a_run_publishes(folder: Path, tmp_path: Path):
     assert [kind for kind in KINDS if not any(name.startswith(kind) for name in names)] == []
 
 
+def kill(server: Any, folder: Path, out: str, kind: str, after: bool) -> None:
+    process = server.Process(target=run_and_die, args=(folder, out, kind, after))
+    process.start()
+    process.join(300)
+    assert process.exitcode == -signal.SIGKILL
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kill_loses_nothing(
     folder: Path, undisturbed: dict[str, Any], tmp_path: Path, server: Any, kind: str, after: bool
 ):
     out = str(tmp_path / "out")
-    process = server.Process(target=run_and_die, args=(folder, out, kind, after))
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
+    kill(server, folder, out, kind, after)
     receipts = set(LocalStore(out).list("receipts"))
     PUBLISHED.clear()
     run_with(folder, WatchingStore(out))
     assert world.digests(out) == undisturbed["digests"]
     assert set(world.listing(out)) == undisturbed["names"]
     assert receipts.isdisjoint(PUBLISHED)
+
+
+@pytest.mark.parametrize("kind", ["receipts/ingest/", "marks/", "receipts/decisions/", "shards/"])
+def test_a_run_that_goes_on_with_other_settings_ends_the_same(
+    folder: Path, undisturbed: dict[str, Any], tmp_path: Path, server: Any, kind: str
+):
+    out = str(tmp_path / "out")
+    kill(server, folder, out, kind, after=True)
+    run_with(folder, LocalStore(out), Settings(piece_bytes=1 << 14, buckets=4))
+    assert world.digests(out) == undisturbed["digests"]

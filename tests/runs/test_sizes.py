@@ -12,7 +12,7 @@ from pipeline import ledger
 from pipeline.recipe import Input, Output, Recipe, Stage
 from pipeline.rules.gopher import GopherQuality
 from tests import world
-from tests.cli.command import start, write_recipe
+from tests.cli.command import running, write_recipe
 
 MB = 1_000_000
 ALLOWED = 300 * MB  # between runs of different sizes, all processes together
@@ -30,12 +30,11 @@ def recipe(folder: Path, path: str) -> Recipe:
 def measured(folder: Path) -> tuple[float, int]:
     """(seconds, bytes): the wall time of a run, and the peak memory of all of its processes together."""
     begin, peak = time.monotonic(), 0
-    process = start("run", "recipe.yaml", "--workers", "2", "--piece-mib", "16", cwd=folder)
-    while process.poll() is None:
-        peak = max(peak, memory(process.pid))
-        time.sleep(0.1)
-    assert process.returncode == 0, process.communicate()[1]
-    process.communicate()
+    with running("run", "recipe.yaml", "--workers", "2", "--piece-mib", "16", cwd=folder) as process:
+        while process.poll() is None:
+            peak = max(peak, memory(process.pid))
+            time.sleep(0.1)
+        assert process.returncode == 0, process.communicate()[1]
     return time.monotonic() - begin, peak
 
 
