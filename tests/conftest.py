@@ -1,12 +1,19 @@
 """What every test may use: the shared real data, when it is there; and the summary of what did not run."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tests.summary"]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+# No clock decides: the first call of a kernel compiles it, and a machine may be slow.
+settings.register_profile("no clock", deadline=None)
+settings.load_profile("no clock")
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +22,10 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("not run: needs ../shared/data, the real corpora beside the project")
     return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _wrap_around() -> Iterator[None]:
+    """Compiled, unsigned numbers wrap in silence; under NUMBA_DISABLE_JIT=1, for coverage, NumPy would warn."""
+    with np.errstate(over="ignore"):
+        yield

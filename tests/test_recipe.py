@@ -183,6 +183,11 @@ def test_counts_may_be_written_with_their_unit():
          "4: exact_duplicates: two stages have this name; give one of them a `name:`"),
         (["- sample", "- exact_duplicates"], "3: sample: gives copies and must stand last; move it to the end"),
         (["- sample", "- sample: {name: again}"], "4: again: is the second stage that gives copies; keep one"),
+        (["- exact_duplicates: {where: {source: [web, wbe]}}"],
+         "3: exact_duplicates: no input has source 'wbe'; did you mean 'web'?"),
+        (["- exact_duplicates: {prefer: [books]}"], "3: exact_duplicates: no input has source 'books'; known are web"),
+        (["- sample: {epochs: {books: 2}}"], "3: sample: no input has source 'books'; known are web"),
+        ([f"- use: {HERE}:Nobody"], f"3: nobody: use: {HERE} has no Nobody (module {HERE!r} has no attribute 'Nobody')"),
         (["- use: KeepShort"], "3: keep_short: use: 'KeepShort' is no place of a class; write package.module:Class"),
         (["- use: 5"], "3: stage: use must be a string, not 5"),
         (["- use: no_such_module:Thing"], f"3: thing: use: cannot find no_such_module:Thing {NO_MODULE}"),
@@ -301,7 +306,7 @@ rules = st.one_of(
         label=st.none() | words,
     ),
     st.builds(GopherQuality, min_words=st.integers(0, 99), max_symbol_ratio=st.floats(0, 1)),
-    st.builds(ExactDuplicates, prefer=st.lists(words, max_size=3, unique=True).map(tuple)),
+    st.builds(ExactDuplicates, prefer=st.sampled_from([(), ("書",)])),
 )
 stages = st.builds(Stage, rules, where=st.dictionaries(words, limits, max_size=2), name=words | st.just(""))
 inputs = st.builds(
@@ -323,8 +328,9 @@ outputs = st.builds(
     pad_token=st.none() | words,
     seed=st.integers(0, 2**63 - 1),
 )
+LIBRARY = Input(source="書", path="books", name="the library")
 whole = st.builds(
-    lambda inputs, stages, last, output: Recipe(inputs, [*stages, *last], output),
+    lambda inputs, stages, last, output: Recipe([*inputs, LIBRARY], [*stages, *last], output),
     st.lists(inputs, min_size=1, max_size=3, unique_by=lambda one: one.name),
     st.lists(stages, max_size=3, unique_by=lambda one: one.name),
     st.sampled_from([[], [Stage(Sample({"書": 0.5}), name="the last of all")]]),
@@ -339,10 +345,10 @@ def test_what_is_written_and_what_is_shown_is_the_same_recipe(recipe):
 
 
 def test_dumps_leaves_defaults_out():
-    recipe = small(GopherQuality(), Stage(KeepShort(most=3), where={"source": ["a", "書"]}))
+    recipe = small(GopherQuality(), Stage(KeepShort(most=3), where={"licence": ["a", "書"]}))
     assert recipes.dumps(recipe) == (
         "inputs:\n- {source: web, path: raw}\n"
-        f"stages:\n- gopher_quality\n- use: {HERE}:KeepShort\n  most: 3\n  where:\n    source: [a, 書]\n"
+        f"stages:\n- gopher_quality\n- use: {HERE}:KeepShort\n  most: 3\n  where:\n    licence: [a, 書]\n"
         "output: {path: out, tokenizer: t.json}\n"
     )
 
@@ -360,7 +366,7 @@ def test_a_stage_that_others_cannot_import_is_not_written():
 
 def test_show_says_where_every_field_comes_from(tmp_path):
     path = tmp_path / "recipe.yaml"
-    stages = with_stages("- exact_duplicates:", "    prefer: [書]", f"- use: {HERE}:KeepShort", "  most: 3")
+    stages = with_stages("- exact_duplicates:", "    prefer: [web]", f"- use: {HERE}:KeepShort", "  most: 3")
     path.write_text(stages, encoding="utf-8")
     assert re.sub(" +# ", " # ", recipes.show(path)) == SHOWN
 
@@ -376,7 +382,7 @@ inputs:
     max_bytes: 16777216 # default
 stages:
   - exact_duplicates: # recipe.yaml:3: {(ExactDuplicates.__doc__ or "").splitlines()[0]}
-      prefer: [書] # recipe.yaml:4
+      prefer: [web] # recipe.yaml:4
       where: {{}} # default
       name: exact_duplicates # default
   - use: {HERE}:KeepShort # recipe.yaml:5: Drop what is long (a rule of this test).

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from typing import NoReturn
 
 import click
 
@@ -11,6 +12,7 @@ COMMANDS = {  # name → module below pipeline.cli; the function has the command
     "account": "account",
     "recipe": "recipe",
     "manifest": "manifest",
+    "export": "export",
     "clean": "clean",
     "demo": "demo",
     "completion": "completion",
@@ -56,7 +58,7 @@ def main() -> None:
     """
 
 
-def fail(message: object, code: int = 2) -> None:
+def fail(message: object, code: int = 2) -> NoReturn:
     """Say what is wrong, and end: 2 for what the user can cure, 1 for what a run or a check found."""
     for line in str(message).splitlines():
         click.secho(line, fg="red", err=True)

@@ -32,5 +32,5 @@ def account(out: str) -> None:
     for what, count in found.items():
         click.echo(f"{what:<10} {count:>16,}")
     if wrong:
-        fail(f"{out}: {wrong:,} differences", 1)
+        fail(f"{out}: {wrong:,} {'difference' if wrong == 1 else 'differences'}", 1)
     click.echo("the books balance")

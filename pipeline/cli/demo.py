@@ -6,6 +6,9 @@ Below the folder that is named: `raw/` (documentation, licences, package descrip
 
 import ast
 import gzip
+import os
+import shutil
+import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from importlib import metadata, resources
@@ -91,12 +94,19 @@ def recipe(folder: Path) -> str:
 
 def next_steps(folder: Path) -> list[str]:
     """Three commands to try on what the run wrote."""
-    out = folder / "out"
+    out, winnow = folder / "out", command()
     return [
-        f"winnow why {dropped(out)} --in {out}",
-        f"winnow account {out}",
-        f"winnow recipe show {folder / 'recipe.yaml'}",
+        f"{winnow} why {dropped(out)} --in {out}",
+        f"{winnow} account {out}",
+        f"{winnow} recipe show {folder / 'recipe.yaml'}",
     ]
+
+
+def command() -> str:
+    """How this very command is called from here: by name where the shell finds it, else by its place."""
+    if shutil.which("winnow") or not os.path.exists(sys.argv[0]):
+        return "winnow"
+    return os.path.relpath(sys.argv[0])
 
 
 def dropped(out: Path) -> str:

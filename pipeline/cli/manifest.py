@@ -20,5 +20,5 @@ def verify(out: str) -> None:
     for problem in found:
         click.secho(f"✗ {problem}", fg="red")
     if found:
-        fail(f"{out}: {len(found):,} problems", 1)
+        fail(f"{out}: {len(found):,} {'problem' if len(found) == 1 else 'problems'}", 1)
     click.echo("every shard is the one that the manifest names")

@@ -2,13 +2,16 @@
 
 import json
 import os
+import re
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from pipeline.ledger import Funnel, Run
     from pipeline.run.driver import Job, SetupError
     from pipeline.steps.plan import Plan
 
@@ -63,13 +66,14 @@ def run(
     from pipeline.cli import fail
     from pipeline.forms import FormError
     from pipeline.recipe import load
-    from pipeline.run.driver import FolderError, Settings, SetupError, locked, prepare
+    from pipeline.run.driver import FolderError, Settings, SetupError, check_folder, locked, prepare
 
     beside = os.path.dirname(os.path.abspath(recipe))
     settings = Settings(workers or os.cpu_count() or 1, piece_mib << 20, exchange, None, beam, limit, beside)
     try:
         job = prepare(load(recipe), settings)
         if only_plan:
+            check_folder(job.work.store)
             show_plan(job, job.plan(), exact=True)
             return
         with locked(job.work.store):
@@ -143,11 +147,28 @@ def show_funnel(job: "Job") -> None:
     console = Console(width=None if sys.stdout.isatty() else 110)
     for table in funnel_table(ledger.funnel(run)):
         console.print(table)
+    for warning in empty_inputs(ledger.funnel(run), run):
+        console.print(f"! {warning}", style="red", highlight=False)
     console.print(ledger.summary(run), highlight=False)
+
+
+def empty_inputs(funnel: "Funnel", run: "Run") -> Iterator[str]:
+    """Inputs of which no record became a document."""
+    read = {piece.input for piece in run.pieces}
+    for name in sorted({name for name, _ in funnel.quarantined} - read):
+        reasons = {why: count for (one, why), count in funnel.quarantined.items() if one == name}
+        worst = max(reasons, key=lambda why: reasons[why])
+        cure = "; is its `text:` the field that holds the text?" if worst == "missing_text" else ""
+        yield f"{name}: none of its {sum(reasons.values()):,} records became a document, most of them {worst}{cure}"
 
 
 def cure(message: str, recipe: str) -> str:
     """What a failed run says; in one line where the cure is known."""
     if "No space left on device" in message:
         return f"{recipe}: the disk is full: free some and run again; what was published stands, nothing is damaged"
-    return message
+    if failed := re.search(r"^\S*StageError: (.*?)(?: \[while running .*)?$", message, re.MULTILINE):
+        cause = re.search(
+            r".*(Traceback \(.*?)\s+The above exception was the direct cause", message, re.DOTALL
+        )
+        return f"{cause[1]}\n{recipe}: {failed[1]}" if cause else f"{recipe}: {failed[1]}"
+    return "\n".join(message.splitlines()[-40:])

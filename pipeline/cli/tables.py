@@ -22,10 +22,12 @@ def by_stage(funnel: "Funnel") -> Table:
     from pipeline.ledger import total
 
     table = Table(
-        title="Funnel", title_justify="left", caption="≈ estimated from the kept documents of the same source"
+        title="Funnel",
+        title_justify="left",
+        caption="≈ estimated from the kept documents of the same source; alone: what the stage would drop with no other before it",
     )
     table.add_column("stage", min_width=26)
-    for name in ("documents", "characters", "tokens", "dropped", "alone"):
+    for name in ("documents", "characters", "tokens", "share", "alone"):
         table.add_column(name, justify="right")
     everything = total(list(funnel.counts))
     rates = funnel.tokens_a_character()
@@ -50,7 +52,7 @@ def by_stage(funnel: "Funnel") -> Table:
             )
     kept = total(funnel.kept)
     table.add_section()
-    left = share(everything.documents - kept.documents, everything.documents)
+    left = share(kept.documents, everything.documents)
     table.add_row(
         "kept", number(kept.documents), number(kept.characters), number(kept.tokens), left, "", style="bold"
     )

@@ -46,8 +46,7 @@ def why(identifier: str | None, text: str | None, url: str | None, out: str, as_
     if identifier is not None:
         found = [one] if (one := by_id(run, parse(identifier))) else []
     elif text is not None:
-        with open(text, encoding="utf-8") as file:
-            found = list(by_text(run, file.read()))
+        found = list(by_text(run, text_of(text)))
     else:
         found = list(by_url(run, str(url)))
     if not found:
@@ -60,6 +59,19 @@ def why(identifier: str | None, text: str | None, url: str | None, out: str, as_
         )
 
 
+def text_of(path: str) -> str:
+    """A file's text; one that is not UTF-8 was never a document."""
+    from pipeline.cli import fail
+
+    with open(path, "rb") as file:
+        try:
+            return file.read().decode()
+        except UnicodeDecodeError as error:
+            fail(
+                f"{path}: not UTF-8 at byte {error.start:,}, so no document has this text; look for it in quarantine/"
+            )
+
+
 def parse(identifier: str) -> bytes:
     """16 bytes from 32 hex digits."""
     try:
@@ -68,7 +80,7 @@ def parse(identifier: str) -> bytes:
         value = b""
     if len(value) != 16:
         raise click.UsageError(
-            f"{identifier!r} is no id: ids are 32 hex digits, as `winnow run` and the decision files show them"
+            f"{identifier!r} is no id: ids are 32 hex digits, as `winnow why --url`, `winnow inspect` and exported documents (winnow_id) show them"
         )
     return value
 
@@ -80,7 +92,7 @@ def lines(one: "Life | Quarantined") -> list[str]:
     if isinstance(one, Quarantined):
         return [
             f"{one.id}  quarantined: {one.reason}",
-            f"  from      {one.input}: {one.file}, position {one.position:,}",
+            f"  from      {one.input}: {one.file}, at byte or row {one.position:,}",
             f"  detail    {one.detail or '–'}",
             f"  excerpt   {one.excerpt!r}",
         ]
@@ -97,7 +109,7 @@ def verdict(one: "Life") -> list[str]:
     cut = f", {one.characters_cut:,} cut, {one.characters_put:,} put" if one.characters_cut else ""
     return [
         f"{one.id}  {shipped if one.stage is None else f'dropped by {one.stage}: {one.reason}'}",
-        f"  from      {one.origin.input}: {one.origin.file}, position {one.origin.position:,}{f', {one.origin.url}' if one.origin.url else ''}",
+        f"  from      {one.origin.input}: {one.origin.file}, at byte or row {one.origin.position:,}{f', {one.origin.url}' if one.origin.url else ''}",
         f"  size      {one.characters:,} characters{cut}{f', {one.tokens:,} tokens' if one.tokens else ''}",
     ]
 

@@ -65,6 +65,37 @@ def totals(texts: pa.StringArray, cuts: pa.ListArray) -> tuple[np.ndarray, np.nd
     return count_characters(offsets, values, flat)
 
 
+def move_parts(cuts: pa.ListArray, parts: pa.ListArray) -> pa.ListArray:
+    """Stretches list<{kind, start, stop}> of the texts, in bytes, as stretches of what the cuts leave; null lists stay null.
+
+    A bound inside a cut moves behind what is put there, so what is put belongs to the part before.
+    """
+    flat, lists = flatten(cuts, np.full(len(cuts), MOST, np.int32)), parts.flatten()
+    first = np.append(0, np.cumsum(np.asarray(pc.fill_null(pc.list_value_length(parts), 0)), dtype=np.int64))
+    starts, stops = (move(flat, first, np.asarray(lists.field(name))) for name in ("start", "stop"))
+    moved = pa.StructArray.from_arrays(
+        [lists.field("kind"), pa.array(starts), pa.array(stops)], fields=list(parts.type.value_type)
+    )
+    return relist(first, moved, parts)
+
+
+def keep_media(texts: pa.StringArray, cuts: pa.ListArray, media: pa.ListArray) -> pa.ListArray:
+    """The media whose mark U+FFFC no cut takes; a text has as many marks as media. Null lists stay null."""
+    offsets, values = buffers(texts)
+    counts = np.asarray(pc.fill_null(pc.list_value_length(media), 0)).astype(np.int64)
+    first = np.append(0, np.cumsum(counts))
+    kept = stay(offsets, values, flatten(cuts, np.diff(offsets)), first)
+    left = np.append(0, np.cumsum(kept))[first]
+    return relist(left, media.flatten().filter(pa.array(kept)), media)
+
+
+def relist(first: np.ndarray, items: pa.Array, like: pa.ListArray) -> pa.ListArray:
+    """Items as lists again, null where `like` is."""
+    mask = like.is_null() if like.null_count else None
+    offsets = pa.array(first.astype(np.int32))
+    return pa.ListArray.from_arrays(offsets, items, type=like.type, mask=mask)
+
+
 def flatten(cuts: pa.ListArray, lengths: np.ndarray) -> Flat:
     """A list array, sliced or not, as plain arrays, checked against the bytes of each text."""
     if len(cuts) != len(lengths):
@@ -196,6 +227,40 @@ def copy(values: Any, start: int, stop: int, out: Any, size: int) -> int:
     for at in range(start, stop):
         out[size + at - start] = values[at]
     return size + stop - start
+
+
+@njit(cache=True, nogil=True)
+def move(flat: Any, first: Any, places: Any) -> Any:
+    """int64[places]: where each place of row i, first[i] to first[i + 1], lies after the cuts."""
+    moved = np.empty(len(places), np.int64)
+    for row in range(len(first) - 1):
+        for index in range(first[row], first[row + 1]):
+            place = at = np.int64(places[index])
+            for cut in range(flat.first[row], flat.first[row + 1]):
+                if flat.starts[cut] >= place:
+                    break
+                put = np.int64(flat.put_offsets[cut + 1]) - flat.put_offsets[cut]
+                at += put - (min(place, np.int64(flat.stops[cut])) - flat.starts[cut])
+            moved[index] = at
+    return moved
+
+
+@njit(cache=True, nogil=True)
+def stay(offsets: Any, values: Any, flat: Any, first: Any) -> Any:
+    """bool[media]: whether the mark of each (EF BF BC) lies in no cut; row i has the media first[i] to first[i + 1]."""
+    kept = np.ones(first[-1], np.bool_)
+    for row in range(len(first) - 1):
+        index, cut = first[row], flat.first[row]
+        at = offsets[row]
+        while index < first[row + 1] and at + 2 < offsets[row + 1]:
+            if values[at] == 0xEF and values[at + 1] == 0xBF and values[at + 2] == 0xBC:
+                place = at - offsets[row]
+                while cut < flat.first[row + 1] and flat.stops[cut] <= place:
+                    cut += 1
+                kept[index] = cut == flat.first[row + 1] or flat.starts[cut] > place
+                index += 1
+            at += 1
+    return kept
 
 
 @njit(cache=True, nogil=True)

@@ -169,4 +169,5 @@ def quarantined(run: Run) -> dict[tuple[str, str], int]:
 def summary(run: Run) -> str:
     """One sentence on what came out."""
     facts = run.manifest["totals"]
-    return f"{facts['packs']:,} packs of {run.work.pack.length:,} tokens in {len(run.manifest['shards']):,} shards: {run.store.root}"
+    shards = len(run.manifest["shards"])
+    return f"{facts['packs']:,} packs of {run.work.pack.length:,} tokens in {shards:,} {'shard' if shards == 1 else 'shards'}: {run.store.root}"

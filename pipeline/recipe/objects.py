@@ -1,6 +1,8 @@
 """The objects of a recipe, what must hold between them, and the table of the shipped stages."""
 
+import os
 import re
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from importlib import import_module
@@ -193,6 +195,24 @@ def contradictions(
     if samples and samples[-1][0] != len(stages) - 1:
         index, name = samples[-1]
         yield ("stages", index), f"{name}: gives copies and must stand last; move it to the end"
+    if all(inputs):
+        yield from _unknown_sources({one.source for one in inputs if one}, stages)
+
+
+def _unknown_sources(known: set[str], stages: Sequence[Stage | None]) -> Iterator[tuple[forms.Path, str]]:
+    for index, stage in enumerate(stages):
+        if stage is not None:
+            for source in sorted(_sources(stage) - known):
+                said = f"{stage.name}: no input has source {source!r}; {forms.suggest(source, sorted(known))}"
+                yield ("stages", index), said
+
+
+def _sources(stage: Stage) -> set[str]:
+    """The sources that a stage names: in its `where`, as weights, as preference."""
+    said = stage.where.get("source", ())
+    named = {said} if isinstance(said, str) else set(said) if isinstance(said, list | tuple) else set()
+    weighed = getattr(stage.rule, "epochs", ()) if getattr(stage.rule, "by", None) == "source" else ()
+    return {one for one in (*named, *weighed, *getattr(stage.rule, "prefer", ())) if isinstance(one, str)}
 
 
 def address(kind: type) -> str:
@@ -212,9 +232,17 @@ def stage_class(place: str) -> Any:
         raise ValueError(f"use: '{place}' is no place of a class; write package.module:Class")
     try:
         kind = attrgetter(name)(import_module(module))
-    except (ImportError, AttributeError) as error:
+    except ModuleNotFoundError as error:
         cure = "the module must lie beside the recipe, on PYTHONPATH, or be installed"
         raise ValueError(f"use: cannot find {place} ({error}); {cure}") from error
+    except AttributeError as error:
+        raise ValueError(f"use: {module} has no {name} ({error})") from error
+    except Exception as error:
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{os.path.basename(at.filename)}, line {at.lineno}"
+        raise ValueError(
+            f"use: {module} cannot be imported ({where}: {type(error).__name__}: {error})"
+        ) from error
     if not (isinstance(kind, type) and is_dataclass(kind)):
         raise ValueError(f"use: {place} is no dataclass; write @dataclass(frozen=True) above the class")
     return kind

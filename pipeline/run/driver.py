@@ -338,6 +338,19 @@ def claim(store: LocalStore) -> None:
     check_schema(store)
 
 
+def check_folder(store: LocalStore) -> None:
+    """What `claim` would refuse, without writing anything."""
+    above = store.root
+    while not os.path.lexists(above):
+        above = os.path.dirname(os.path.abspath(above))
+    if not os.path.isdir(above) or not os.access(above, os.W_OK):
+        raise FolderError(f"{store.root}: cannot be written to; choose another output: path")
+    if store.exists(MARKER):
+        check_schema(store)
+    elif os.path.isdir(store.root):
+        refuse_foreign(store)
+
+
 def refuse_foreign(store: LocalStore) -> None:
     strangers = sorted(set(os.listdir(store.root)) - {"tmp", ".lock"})
     if strangers:

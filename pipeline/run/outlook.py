@@ -1,5 +1,6 @@
 """What a run would do, and what stands already: `winnow run --plan`, and the first lines of every run."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,13 +31,16 @@ class Step:
     note: str = ""
 
     def line(self) -> str:
-        amount = (
-            "as the steps before it leave"
-            if self.todo is None
-            else f"{self.todo:,} of {self.total:,} {self.unit}"
+        """`=` and what stands, or `+` and what will be done."""
+        if self.todo == 0:
+            amount = f"stands ({count(self.total, self.unit)})" if self.unit else "stands"
+        elif self.todo is None:
+            amount = "what the steps before it leave"
+        else:
+            amount = f"{self.todo:,} of {count(self.total, self.unit)}"
+        return (
+            f"{'=' if self.todo == 0 else '+'} {self.name:<32} {amount}{'; ' if self.note else ''}{self.note}"
         )
-        mark = "·" if self.todo == 0 else "+"
-        return f"{mark} {self.name:<32} {amount}{'; ' if self.note else ''}{self.note}"
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Outlook:
         if self.finished:
             yield "nothing to do: the manifest is the one this recipe and these inputs give"
         else:
+            yield "= stands from an earlier run, + will be done"
             yield from (step.line() for step in self.steps)
         yield from (f"! {warning}" for warning in self.warnings)
 
@@ -73,8 +78,13 @@ def outlook(job: Job, planned: Plan, exact: bool = True) -> Outlook:
         *(shipping(job, pieces, corpus) if exact else shipping(job, None, None)),
     ]
     return Outlook(
-        tuple(steps), (*warnings(work.placed), *unknown_sources(job)), finished(job, planned) is not None
+        tuple(steps), (*warnings(work.placed), *read_twice(planned)), finished(job, planned) is not None
     )
+
+
+def count(number: int, unit: str) -> str:
+    """1 piece, 2 pieces."""
+    return f"{number:,} {unit}{'' if number == 1 else 's'}"
 
 
 def reading(job: Job, planned: Plan) -> Step:
@@ -84,7 +94,7 @@ def reading(job: Job, planned: Plan) -> Step:
     size = sum(one.bytes for one in new)
     notes = [f"{size / 1e6:,.1f} MB"] if new else []
     notes += [f"{len(unread) - len(new)} touched but equal"] if aliases else []
-    return Step("ingest", "read", len(new), len(planned.splits), "splits", ", ".join(notes))
+    return Step("ingest", "read", len(new), len(planned.splits), "split", ", ".join(notes))
 
 
 def measuring(job: Job, planned: Plan) -> Iterator[Step]:
@@ -94,10 +104,10 @@ def measuring(job: Job, planned: Plan) -> Iterator[Step]:
     unread = len(pieces) < 1 or reading(job, planned).todo
     for placed in wanted(job.work.placed):
         todo = sum(placed.key in keys for keys in lacking)
-        note = "and all that will be read" if unread else ""
-        edited = f" after {len(placed.edits)} editors" if placed.edits else ""
+        note = "and of what is read now" if unread and todo else ""
+        edited = f" after {count(len(placed.edits), 'editor')}" if placed.edits else ""
         name = f"measure {type(placed.measure).__name__}{edited}"
-        yield Step("columns", name, todo or (None if unread else 0), len(pieces), "pieces", note)
+        yield Step("columns", name, todo or (None if unread else 0), len(pieces), "piece", note)
 
 
 def known_by_split(job: Job, planned: Plan) -> list[Piece]:
@@ -108,7 +118,7 @@ def comparing(job: Job, corpus: Corpus | None) -> Iterator[Step]:
     standing = standing_comparisons(job.work, corpus)
     for stage in job.work.placed.comparisons:
         why = "" if stage.name in standing else "the corpus or a stage before it is new"
-        yield Step("marks", stage.name, int(stage.name not in standing), 1, "comparisons", why)
+        yield Step("marks", stage.name, int(stage.name not in standing), 1, "comparison", why)
 
 
 def shipping(job: Job, pieces: list[Piece] | None, corpus: Corpus | None) -> Iterator[Step]:
@@ -121,18 +131,18 @@ def shipping(job: Job, pieces: list[Piece] | None, corpus: Corpus | None) -> Ite
         int(np.sum(asked_rows(piece, work, *judge_piece(work, piece, corpus, work.placed.stages))))
         for piece in pieces
     ]
-    yield Step("tokens", "tokens", sum(asked), sum(piece.rows for piece in pieces), "documents")
+    yield Step("tokens", "tokens", sum(asked), sum(piece.rows for piece in pieces), "document")
     undecided = [
         piece for piece in pieces if receipts.find(work.store, decisions_of(work, piece, corpus)) is None
     ]
-    yield Step("decisions", "decisions", len(undecided), len(pieces), "pieces")
+    yield Step("decisions", "decisions", len(undecided), len(pieces), "piece")
     standing = receipts.find(work.store, packs_of(work, corpus)) is not None
     yield Step(
         "packs",
         "packs",
         0 if standing else 1,
         1,
-        "mixes",
+        "set",
         "" if standing else "only shards whose documents changed",
     )
 
@@ -148,16 +158,15 @@ def settled(job: Job, pieces: list[Piece], corpus: Corpus) -> bool:
     )
 
 
-def unknown_sources(job: Job) -> Iterator[str]:
-    """Sources that a stage names and no input has: most likely misspelt."""
-    known = {one.source for one in job.recipe.inputs}
-    for stage in job.recipe.stages:
-        said = stage.where.get("source", ())
-        named = {said} if isinstance(said, str) else set(said) if isinstance(said, list | tuple) else set()
-        if getattr(stage.rule, "by", None) == "source":
-            named |= set(getattr(stage.rule, "epochs", ()))
-        for source in sorted(named - known):
-            yield f"{stage.name} names source {source!r}, which no input has; there are {', '.join(sorted(known))}"
+def read_twice(planned: Plan) -> Iterator[str]:
+    """Files that several inputs read: most likely a path given twice."""
+    readers: dict[str, set[str]] = {}
+    for split in planned.splits:
+        for extent in split.extents:
+            readers.setdefault(os.path.realpath(extent.path), set()).add(split.input)
+    for names in sorted({tuple(sorted(one)) for one in readers.values() if len(one) > 1}):
+        files = sorted(path for path, one in readers.items() if tuple(sorted(one)) == names)
+        yield f"{' and '.join(names)} read the same {count(len(files), 'file')}, {files[0]}: its documents come in {len(names)} times"
 
 
 def warnings(placed: Placed) -> Iterator[str]:

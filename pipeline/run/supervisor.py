@@ -140,7 +140,7 @@ def is_worker(process: psutil.Process) -> bool:
         return False
 
 
-def tail(stream: IO[str], lines: int = 40) -> str:
+def tail(stream: IO[str], lines: int = 200) -> str:
     """The last lines of what the child wrote."""
     stream.seek(0)
     return "\n".join(stream.read().splitlines()[-lines:])

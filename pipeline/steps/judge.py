@@ -18,7 +18,7 @@ from pipeline.data.keys import describe, digest
 from pipeline.data.schemas import MARKS
 from pipeline.data.store import LocalStore
 from pipeline.steps.measure import columns_of
-from pipeline.steps.placed import COMPARISON, EDITOR, SAMPLE, PlacedMeasure, PlacedStage, size_after
+from pipeline.steps.placed import COMPARISON, EDITOR, SAMPLE, PlacedMeasure, PlacedStage, size_after, told
 from pipeline.steps.view import View, with_chosen
 from pipeline.steps.work import Corpus, Piece, Work
 
@@ -63,8 +63,9 @@ def reasons(view: View, stage: PlacedStage, marks: Marks, statistics: Statistics
     """One stage's reasons, null where it has none or does not apply."""
     if stage.kind == COMPARISON:
         return marked(view.documents["id"], marks(stage)).column("reason").combine_chunks()
-    seen = view.seen(stage)
-    said = pc.cast(checked(stage, stage.rule(seen, *statistics(stage)), seen.num_rows), pa.string())
+    seen, known = view.seen(stage), statistics(stage)
+    with told(f"stage {stage.name}"):
+        said = pc.cast(checked(stage, stage.rule(seen, *known), seen.num_rows), pa.string())
     applies = view.applies(stage.where)
     if stage.kind == EDITOR:
         said = pc.coalesce(said, emptied(view, stage))

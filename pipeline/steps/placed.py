@@ -4,7 +4,10 @@ A measure's numbers depend on the text it is given, so on the editors before it.
 so on every rule and comparison before it: the *chain*. Names of stages decide nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -112,6 +115,23 @@ class PlaceError(ValueError):
     def __init__(self, index: int, message: str) -> None:
         super().__init__(message)
         self.index = index
+
+
+class StageError(RuntimeError):
+    """An error inside a stage, with the stage's name and the line that raised it."""
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Name the stage or measure in whose code an error happens."""
+    try:
+        yield
+    except StageError:
+        raise
+    except Exception as error:
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{os.path.basename(at.filename)}, line {at.lineno}"
+        raise StageError(f"{what} failed in {place}: {type(error).__name__}: {error}") from error
 
 
 def kind_of(rule: Any) -> str:

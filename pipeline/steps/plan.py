@@ -113,7 +113,7 @@ def find_files(path: str, reading: Reading, name: str) -> tuple[list[File], int]
     """The input's files in the order of their relative path, and how many others were passed over."""
     root, found = list_files(path)
     if not found:
-        raise PlanError(name, f"no file matches {path!r}; give a file, a folder, or a glob in quotes")
+        raise no_files(name, path)
     single = len(found) == 1 and found[0] == path
     taken = found if single else [one for one in found if takes(one, reading)]
     if not taken:
@@ -125,15 +125,23 @@ def find_files(path: str, reading: Reading, name: str) -> tuple[list[File], int]
     return sorted(files, key=lambda file: os.fsencode(file.relative)), len(found) - len(taken)
 
 
+def no_files(name: str, path: str) -> PlanError:
+    where = "" if os.path.isabs(path) else f" below {os.getcwd()}"
+    return PlanError(name, f"no file matches {path!r}{where}; give a file, a folder, or a glob in quotes")
+
+
 def takes(path: str, reading: Reading) -> bool:
     return format_of(path) == reading.format
 
 
 def guess_format(name: str, path: str) -> str:
     """The one format of an input's files, by their names."""
-    found = sorted({kind for one in list_files(path)[1] if (kind := format_of(one))})
+    files = list_files(path)[1]
+    found = sorted({kind for one in files if (kind := format_of(one))})
     if len(found) == 1:
         return found[0]
+    if not files:
+        raise no_files(name, path)
     what = f"files of several formats ({', '.join(found)})" if found else "no file of a known format"
     raise PlanError(name, f"{path!r} has {what}; say which with format:")
 

@@ -4,7 +4,6 @@ A fragment is `tokens/<key>/<piece>/<digest of the rows asked>.parquet`; the key
 a moved limit tokenises only documents that come back.
 """
 
-from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -14,9 +13,9 @@ import pyarrow.compute as pc
 from pipeline.data import receipts, schemas, tables
 from pipeline.data.keys import digest
 from pipeline.data.receipts import FOLDER, Receipt
-from pipeline.kernels import cuts as cutting
 from pipeline.ship.tokenize import Tokenizer, load
 from pipeline.steps.judge import Verdicts, judge_piece
+from pipeline.steps.texts import texts
 from pipeline.steps.view import View
 from pipeline.steps.work import Corpus, Pack, Piece, Work
 
@@ -53,7 +52,7 @@ def write_fragment(piece: Piece, work: Work, view: View, asked: np.ndarray) -> N
     encoder = tokenizer(work.pack)
     of = fragment_of(work, piece, view.documents["id"].filter(pa.array(asked)))
     with tables.TableWriter(work.store, schemas.tokens(encoder.dtype)) as writer:
-        for batch in texts(piece, work, view, asked):
+        for batch in texts(piece, work, asked, view.cuts(work.placed.edits), ("id", "source", "text")):
             tokens = encoder.encode(batch["text"])
             writer.write(
                 pa.RecordBatch.from_arrays([batch["id"], batch["source"], tokens], schema=writer.schema)
@@ -61,22 +60,6 @@ def write_fragment(piece: Piece, work: Work, view: View, asked: np.ndarray) -> N
         writer.publish(f"{of}.parquet")
     files = {f"{of}.parquet": receipts.file_digest(work.store.path(f"{of}.parquet"))}
     receipts.publish(work.store, Receipt(of, {"rows": writer.rows}, files))
-
-
-def texts(piece: Piece, work: Work, view: View, asked: np.ndarray) -> Iterator[pa.RecordBatch]:
-    """(id, source, text) of the rows asked, the text as the editors leave it; row groups without any are not decoded."""
-    cuts = view.cuts(work.placed.edits)
-    file, row = tables.open_table(work.store, piece.documents), 0
-    for group in range(file.num_row_groups):
-        rows = file.metadata.row_group(group).num_rows
-        mask = pa.array(asked[row : row + rows])
-        if pc.any(mask).as_py():
-            batch = tables.as_batch(file.read_row_group(group, columns=["id", "source", "text"])).filter(mask)
-            if cuts is not None:
-                edited = cutting.apply(batch["text"], cuts.slice(row, rows).filter(mask))
-                batch = batch.set_column(2, "text", edited)
-            yield batch
-        row += rows
 
 
 def folder_of(work: Work, piece: Piece) -> str:

@@ -101,6 +101,12 @@ def test_why_by_url_and_by_text(folder: Path, tmp_path: Path):
     )
 
 
+def test_a_text_that_is_not_utf8_was_never_a_document(folder: Path, tmp_path: Path):
+    (tmp_path / "text").write_bytes("中文".encode("gb18030"))
+    said = call("why", "--text", str(tmp_path / "text"), "--in", str(folder / "out"), code=2)
+    assert "not UTF-8 at byte 0" in said
+
+
 @pytest.mark.parametrize("arguments", [(), ("00" * 16, "--url", "x"), ("nonsense",)])
 def test_why_says_what_it_wants(folder: Path, arguments: tuple[str, ...]):
     assert "Error" in call("why", *arguments, "--in", str(folder / "out"), code=2)

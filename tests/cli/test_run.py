@@ -168,13 +168,17 @@ def test_stages_that_are_not_here_yet_are_unknown(small: Path, stage: str):
 
 def test_a_path_that_matches_nothing_is_refused_with_its_line(small: Path):
     change(small, "inputs", [{"source": "a", "path": "nowhere/*.jsonl"}])
-    refused(small, "recipe.yaml:2: a: 'nowhere/*.jsonl' has no file of a known format")
+    change(small, "stages", [])
+    refused(
+        small, "recipe.yaml:2: a: no file matches 'nowhere/*.jsonl' below", "give a file, a folder, or a glob"
+    )
 
 
 def test_a_folder_that_is_not_ours_is_refused_and_left_alone(small: Path):
     (small / "mine").mkdir()
     (small / "mine/thesis.tex").write_text("precious")
     refused(small, "holds 'thesis.tex' and is not of ours; choose an empty folder")
+    refused(small, "holds 'thesis.tex' and is not of ours", arguments=("--plan",))
     assert [path.name for path in (small / "mine").iterdir()] == ["thesis.tex"]
 
 
@@ -255,5 +259,36 @@ def test_a_failing_stage_ends_the_run_with_its_own_words(small: Path):
     change(small, "stages", [{"use": "bad_stage:Fails"}])
     result = winnow("run", "recipe.yaml", cwd=small)
     assert result.returncode == 1
-    assert "ZeroDivisionError: the stage is wrong" in result.stderr
+    *before, last = result.stderr.splitlines()
+    assert (
+        last
+        == "recipe.yaml: stage fails failed in bad_stage.py, line 8: ZeroDivisionError: the stage is wrong"
+    )
+    assert before[-1] == "ZeroDivisionError: the stage is wrong"
+    assert "apache_beam" not in result.stderr
     assert "starting again" not in result.stderr
+
+
+def test_a_stage_whose_module_cannot_be_imported_is_told_with_its_line(small: Path):
+    (small / "half_done.py").write_text("import os\n@dataclass\nclass Fails:\n    pass\n")
+    change(small, "stages", [{"use": "half_done:Fails"}])
+    refused(small, "recipe.yaml:", "half_done cannot be imported (half_done.py, line 2: NameError")
+
+
+def test_an_input_that_gave_nothing_is_said_at_the_end(small: Path, folder: Path):
+    change(small, "inputs", [{"source": "a", "path": f"{folder}/raw/zh/0.jsonl", "text": "content"}])
+    change(small, "stages", [])
+    result = winnow("run", "recipe.yaml", cwd=small)
+    assert result.returncode == 0, result.stderr
+    said = (
+        "! a: none of its 61 records became a document, most of them missing_text; is its `text:` the field"
+    )
+    assert said in " ".join(result.stdout.split())
+
+
+def test_two_inputs_that_read_one_file_are_warned_of(small: Path, folder: Path):
+    path = f"{folder}/raw/zh/0.jsonl"
+    change(small, "inputs", [{"source": "a", "path": path}, {"source": "b", "path": path}])
+    change(small, "stages", [])
+    result = winnow("run", "recipe.yaml", "--plan", cwd=small)
+    assert "! a and b read the same 1 file" in result.stderr

@@ -12,7 +12,7 @@ from pipeline.data.schemas import CUTS
 from pipeline.kernels import cuts
 from tests.oracles import cuts as oracle
 
-ALPHABET = "ab \n中文，é\u0301👩‍🚀"
+ALPHABET = "ab \n中文，é\u0301👩‍🚀\ufffc"
 texts = st.text(ALPHABET, max_size=12)
 
 
@@ -130,3 +130,46 @@ def test_cuts_that_do_not_ascend_within_their_text_are_an_error(bad):
 def test_as_many_lists_as_texts():
     with pytest.raises(ValueError, match="1 lists of cuts for 2 texts"):
         cuts.apply(pa.array(["a", "b"]), pa.array([[]], CUTS))
+
+
+PARTS = pa.list_(pa.struct([("kind", pa.string()), ("start", pa.int64()), ("stop", pa.int64())]))
+
+
+@given(batches)
+def test_parts_move_with_the_text(rows):
+    """Every stretch between two characters, and a null list."""
+    bounds = [[len(text[:at].encode()) for at in range(len(text) + 1)] for text, *_ in rows]
+    stretches = [[{"kind": "k", "start": a, "stop": b} for a, b in pairwise(one)] or None for one in bounds]
+    moved = cuts.move_parts(pa.array([first for _, first, *_ in rows], CUTS), pa.array(stretches, PARTS))
+    assert moved.to_pylist() == [
+        parts
+        and [
+            {**part, **{name: oracle.move(part[name], first) for name in ("start", "stop")}} for part in parts
+        ]
+        for parts, (_, first, *_) in zip(stretches, rows, strict=True)
+    ]
+    moved.validate(full=True)
+
+
+def test_what_is_put_belongs_to_the_part_before():
+    parts = pa.array([[{"kind": "q", "start": 0, "stop": 3}, {"kind": "a", "start": 3, "stop": 6}]], PARTS)
+    cut = pa.array([[{"start": 2, "stop": 4, "put": "XYZ"}]], CUTS)  # "ab" + "XYZ" + "ef"
+    assert [(part["start"], part["stop"]) for part in cuts.move_parts(cut, parts).to_pylist()[0]] == [
+        (0, 5),
+        (5, 7),
+    ]
+
+
+@given(batches)
+def test_media_go_with_their_marks(rows):
+    media = [list(range(text.count("\ufffc"))) or None for text, *_ in rows]
+    first = [one for _, one, *_ in rows]
+    kept = cuts.keep_media(
+        pa.array([text for text, *_ in rows], pa.string()),
+        pa.array(first, CUTS),
+        pa.array(media, pa.list_(pa.int64())),
+    )
+    assert kept.to_pylist() == [
+        one and oracle.keep_media(text, said, one)
+        for one, said, (text, *_) in zip(media, first, rows, strict=True)
+    ]

@@ -4,7 +4,7 @@ import pickle
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.golden.stages import MEASURES
@@ -18,7 +18,6 @@ def documents(texts: list[str]) -> pa.RecordBatch:
 
 
 @every_measure
-@settings(deadline=None)  # the first call compiles
 @given(texts=generated.batches)
 def test_a_row_depends_on_its_document_alone(measure, texts):
     together = measure(documents(texts))
@@ -27,7 +26,6 @@ def test_a_row_depends_on_its_document_alone(measure, texts):
 
 
 @every_measure
-@settings(deadline=None)
 @given(texts=generated.batches, data=st.data())
 def test_how_a_batch_is_cut_changes_nothing(measure, texts, data):
     cut = data.draw(st.integers(0, len(texts)))

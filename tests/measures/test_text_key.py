@@ -5,13 +5,12 @@ from hashlib import blake2b
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from pipeline.measures.text_key import text_keys
 from tests.oracles import generated
 
 
-@settings(deadline=None)  # the first call compiles
 @given(generated.batches)
 def test_a_key_is_the_digest_of_the_normalised_text(batch):
     normal = [" ".join(unicodedata.normalize("NFC", text).split()) for text in batch]

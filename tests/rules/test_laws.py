@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.golden.stages import RULES
@@ -43,7 +43,6 @@ def test_loosening_a_limit_never_drops_more(rule, rows, by, data):
 
 
 @every_rule
-@settings(deadline=None)  # the first call compiles
 @given(texts=generated.batches)
 def test_rules_read_what_their_measures_give(rule, texts):
     documents = pa.record_batch({"text": pa.array(texts, pa.string())})
