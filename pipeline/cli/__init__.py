@@ -12,6 +12,7 @@ COMMANDS = {  # name → module below pipeline.cli; the function has the command
     "account": "account",
     "recipe": "recipe",
     "manifest": "manifest",
+    "inspect": "inspect",
     "export": "export",
     "clean": "clean",
     "demo": "demo",
