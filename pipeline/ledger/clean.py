@@ -9,6 +9,7 @@ from pipeline.data.receipts import Receipt, receipt_name
 from pipeline.data.store import TEMPORARY
 from pipeline.ledger import Run
 from pipeline.run.driver import MANIFEST, MARKER
+from pipeline.ship import views
 from pipeline.steps.decide import decisions_of
 from pipeline.steps.ingest import receipt_of
 from pipeline.steps.judge import marks_of, statistic_of
@@ -17,7 +18,7 @@ from pipeline.steps.shards import packs_of, shard_receipt
 from pipeline.steps.tokens import fragment_of, fragments, read_tokens
 from pipeline.steps.work import Piece
 
-KEPT = (MARKER, MANIFEST, "shards.parquet", ".lock")
+KEPT = (MARKER, MANIFEST, "shards.parquet", views.NAME, ".lock")
 
 
 def needed_steps(run: Run) -> set[str]:

@@ -6,7 +6,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -23,11 +23,14 @@ from pipeline.data.store import LocalStore
 from pipeline.readers import Reading
 from pipeline.readers.shape import COLUMN_TYPES
 from pipeline.ship import manifest as manifests
+from pipeline.ship import views
 from pipeline.ship.tokenize import load
 from pipeline.steps.compare import done
+from pipeline.steps.decide import decisions_of
 from pipeline.steps.ingest import pieces_of, receipt_of
-from pipeline.steps.measure import missing
-from pipeline.steps.placed import Placed, PlaceError, place
+from pipeline.steps.judge import marks_of
+from pipeline.steps.measure import columns_of, missing
+from pipeline.steps.placed import COMPARISON, Placed, PlaceError, place
 from pipeline.steps.plan import Plan, PlanError, guess_format, plan
 from pipeline.steps.shards import packs_of, shard_receipt
 from pipeline.steps.work import PIECE_BYTES, Corpus, Pack, Piece, Work
@@ -281,8 +284,35 @@ def finish(job: Job, planned: Plan) -> dict[str, Any]:
     manifest = json.loads(json.dumps(manifest))  # as everyone will read it
     work.store.sweep()  # what lost workers left
     work.store.sweep(slices.FOLDER)
+    work.store.replace(views.sql(layout(job, planned, corpus, shards)).encode(), views.NAME)
     manifests.write(work.store, manifest, shards)
     return manifest
+
+
+def layout(job: Job, planned: Plan, corpus: Corpus, shards: Sequence[Mapping[str, Any]]) -> views.Layout:
+    """Where everything of this run lies, for people with SQL."""
+    work, pieces = job.work, known_pieces(job.work, planned) or []
+    quarantine = [
+        one for found in ingest_receipts(work, planned) if found for one in found.facts["quarantine"]
+    ]
+    placed = work.placed
+    return views.Layout(
+        documents=[piece.documents for piece in pieces],
+        decisions=[f"{decisions_of(work, piece, corpus)}.parquet" for piece in pieces],
+        quarantine=[f"quarantine/{one['name']}.parquet" for one in quarantine],
+        shards=[shard["path"] for shard in shards],
+        columns={
+            stage.name: [
+                [f"{columns_of(home, piece.name)}.parquet" for piece in pieces] for home in stage.measures
+            ]
+            for stage in placed.stages
+            if stage.kind != COMPARISON
+        },
+        marks={
+            stage.name: sorted(receipts.get(work.store, marks_of(stage, corpus)).files)
+            for stage in placed.comparisons
+        },
+    )
 
 
 def run_facts(job: Job, planned: Plan, corpus: Corpus, pools: int) -> dict[str, Any]:

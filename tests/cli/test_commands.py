@@ -1,4 +1,4 @@
-"""The commands around a run: help at once, completion, recipe show and schema, verify, account, why, clean."""
+"""The commands around a run: help at once, completion, recipe show and schema, manifest, account, why, inspect, export, clean."""
 
 import json
 import shutil
@@ -80,6 +80,35 @@ def test_verify_and_account_end_with_1_when_something_is_wrong(folder: Path, tmp
     victim.unlink()
     assert f"shards/{victim.name}: missing" in call("manifest", "verify", str(out), code=1)
     assert f"shards/{victim.name}: missing" in call("account", str(out), code=1)
+
+
+def test_lists_of_files_are_made_split_compared_and_verified(folder: Path, tmp_path: Path):
+    name = str(tmp_path / "raw.json")
+    assert "3 files" in call("manifest", "create", str(folder / "raw"), "web/*", "-o", name)
+    assert "web/0.jsonl" in call("manifest", "list", name)
+    assert json.loads(call("manifest", "list", name, "*/0.jsonl", "--json"))["path"] == "web/0.jsonl"
+    assert "every file is the one" in call("manifest", "verify", name)
+    assert "raw.1-of-2.json" in call("manifest", "split", name, "-n", "2", "-o", name)
+    assert "- web/" in call("manifest", "diff", name, str(tmp_path / "raw.1-of-2.json"), code=1)
+    assert "equal" in call("manifest", "diff", name, name)
+    assert "shards/" in call("manifest", "list", str(folder / "out"))
+    assert "no manifest.json" in call("manifest", "list", str(folder / "raw"), code=2)
+
+
+def test_inspect_shows_what_was_dropped_and_what_nearly_was(folder: Path):
+    out = str(folder / "out")
+    assert "dropped by gopher_quality: too_few_words" in call("inspect", out, "--stage", "gopher_quality")
+    assert "falls at min_words" in call("inspect", out, "--stage", "gopher_quality", "--near")
+    assert json.loads(call("inspect", out, "--kept", "--sample", "1", "--json"))["reason"] is None
+    assert "no stage 'gopher'; there are" in call("inspect", out, "--stage", "gopher", code=2)
+
+
+def test_export_says_what_it_wrote(folder: Path, tmp_path: Path):
+    said = call("export", str(folder / "out"), str(tmp_path / "x"), "--as", "parquet")
+    assert "documents, " in said
+    assert "is there already; name a new folder" in call(
+        "export", str(folder / "out"), str(tmp_path / "x"), code=2
+    )
 
 
 def test_why_answers_in_words_and_in_json(folder: Path):

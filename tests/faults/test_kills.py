@@ -38,6 +38,7 @@ KINDS = (  # every kind of name that a run publishes
     "receipts/decisions/",
     "receipts/shards/",
     "receipts/packs/",
+    "winnow.sql",
     "shards.parquet",
     "manifest.json",
 )
@@ -51,6 +52,7 @@ ONCE = (  # those of which a run of this world publishes one
     "statistics/",
     "receipts/statistics/",
     "quarantine/",
+    "winnow.sql",
     "shards.parquet",
     "manifest.json",
 )
