@@ -1,6 +1,6 @@
 """Lists of files, whatever is in them: what lies in a folder, with sizes, SHA-256 and rows; verified, split, compared.
 
-A list is JSON ({"format": "winnow-files", "schema": 1, "root", "files": […], "totals"}) or the same as Parquet. A run's
+A list is JSON ({"format": "winnow-files", "schema": 1, "root", "patterns", "totals", "files": […]}) or the same as Parquet. A run's
 own manifest is read as a list of its shards. Paths are relative to the root and sorted, so that listing again, on any machine,
 gives the same bytes.
 """
@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -43,10 +43,11 @@ class File:
 
 @dataclass(frozen=True)
 class Files:
-    """Files below a root, sorted by path."""
+    """Files below a root, sorted by path. `patterns`: what they were chosen by; null for a part of a list."""
 
     root: str
     files: tuple[File, ...]
+    patterns: tuple[str, ...] | None = None
 
     @property
     def bytes(self) -> int:
@@ -63,13 +64,13 @@ def scan(root: str, patterns: Sequence[str] = ()) -> Files:
     """What lies below a folder, hidden files aside; of these, what one of the patterns (`*.parquet`, `zh/*`) matches."""
     if not os.path.isdir(root):
         raise FilesError(f"{root}: no such folder")
-    found = sorted(walk(root, ""), key=lambda file: file.path)
-    taken = [
-        one for one in found if not patterns or any(fnmatch.fnmatchcase(one.path, glob) for glob in patterns)
-    ]
-    if not taken:
-        raise FilesError(f"{root}: {len(found):,} files, none matches {', '.join(patterns) or 'anything'}")
-    return Files(root, tuple(taken))
+    found = Files(root, tuple(sorted(walk(root, ""), key=lambda file: file.path)), tuple(patterns) or ("*",))
+    taken = matching(found, patterns)
+    if not taken.files:
+        raise FilesError(
+            f"{root}: none of its {len(found.files):,} files matches {', '.join(patterns) or '*'}"
+        )
+    return taken
 
 
 def walk(root: str, below: str) -> Iterator[File]:
@@ -93,7 +94,7 @@ def digested(files: Files) -> Files:
         return File(file.path, file.bytes, sha256(place), rows)
 
     with ThreadPoolExecutor(HASHING) as pool:
-        return Files(files.root, tuple(pool.map(digest, files.files)))
+        return replace(files, files=tuple(pool.map(digest, files.files)))
 
 
 # Reading and writing
@@ -114,7 +115,8 @@ def load(path: str, root: str | None = None) -> Files:
         files = tuple(File(**one) for one in fields["files"])
     except (AttributeError, KeyError, TypeError, json.JSONDecodeError, pa.ArrowInvalid) as error:
         raise FilesError(f"{path}: damaged ({error})") from error
-    return Files(root or os.path.join(os.path.dirname(path), fields["root"]), files)
+    patterns = None if fields["patterns"] is None else tuple(fields["patterns"])
+    return Files(root or os.path.join(os.path.dirname(path), fields["root"]), files, patterns)
 
 
 def read_text(path: str) -> str:
@@ -131,7 +133,7 @@ def read_table(path: str) -> dict[str, Any]:
 def save(files: Files, path: str) -> None:
     """Write the list; its root is kept relative to the place of the list."""
     root = os.path.relpath(files.root, os.path.dirname(path) or ".")
-    head = {"format": FORMAT, "schema": SCHEMA, "root": root}
+    head = {"format": FORMAT, "schema": SCHEMA, "root": root, "patterns": files.patterns}
     rows = [asdict(file) for file in files.files]
     if path.endswith(".parquet"):
         table = pa.Table.from_pylist(rows, TABLE.with_metadata({"winnow": json.dumps(head)}))
@@ -156,10 +158,10 @@ def verify(files: Files) -> Iterator[str]:
         except FileNotFoundError:
             yield f"{file.path}: missing"
     listed = {file.path for file in files.files}
-    kinds = {os.path.splitext(path)[1] for path in listed}
-    for one in sorted(walk(files.root, ""), key=lambda file: file.path):
-        if one.path not in listed and os.path.splitext(one.path)[1] in kinds:
-            yield f"{one.path}: extra, the list does not name it"
+    if files.patterns is not None:
+        for one in scan(files.root, files.patterns).files:
+            if one.path not in listed:
+                yield f"{one.path}: extra, the list does not name it"
 
 
 def split(files: Files, parts: int) -> list[Files]:
@@ -210,4 +212,4 @@ def matching(files: Files, patterns: Iterable[str]) -> Files:
     taken = (
         one for one in files.files if not globs or any(fnmatch.fnmatchcase(one.path, glob) for glob in globs)
     )
-    return Files(files.root, tuple(taken))
+    return replace(files, files=tuple(taken))

@@ -98,7 +98,9 @@ def test_lists_of_files_are_made_split_compared_and_verified(folder: Path, tmp_p
 def test_inspect_shows_what_was_dropped_and_what_nearly_was(folder: Path):
     out = str(folder / "out")
     assert "dropped by gopher_quality: too_few_words" in call("inspect", out, "--stage", "gopher_quality")
-    assert "falls at min_words" in call("inspect", out, "--stage", "gopher_quality", "--near")
+    assert "falls at min_words" in call(
+        "inspect", out, "--stage", "gopher_quality", "--reason", "too_few_words", "--near"
+    )
     assert json.loads(call("inspect", out, "--kept", "--sample", "1", "--json"))["reason"] is None
     assert "no stage 'gopher'; there are" in call("inspect", out, "--stage", "gopher", code=2)
 
