@@ -9,6 +9,7 @@ import click
 COMMANDS = {  # name → module below pipeline.cli; the function has the command's name, with _ for -
     "run": "run",
     "why": "why",
+    "where": "where",
     "account": "account",
     "recipe": "recipe",
     "manifest": "manifest",

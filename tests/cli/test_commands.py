@@ -105,6 +105,16 @@ def test_inspect_shows_what_was_dropped_and_what_nearly_was(folder: Path):
     assert "no stage 'gopher'; there are" in call("inspect", out, "--stage", "gopher", code=2)
 
 
+def test_where_names_the_documents_of_a_pack(folder: Path):
+    assert "tokens 0–" in call("where", "0:0", "--in", str(folder / "out"))
+    assert (
+        json.loads(call("where", "0:0", "--in", str(folder / "out"), "--json").splitlines()[0])["start"] == 0
+    )
+    assert "is no place of a pack; write SHARD:PACK" in call(
+        "where", "12", "--in", str(folder / "out"), code=2
+    )
+
+
 def test_export_says_what_it_wrote(folder: Path, tmp_path: Path):
     said = call("export", str(folder / "out"), str(tmp_path / "x"), "--as", "parquet")
     assert "documents, " in said
