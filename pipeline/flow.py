@@ -215,7 +215,8 @@ def run(graph: Flow, workers: int, options: Sequence[str] = ()) -> None:
     FnApiRunner by name: `DirectRunner` switches between three runners. `multi_processing` is the only local mode that uses
     more than one core (measured).
     """
-    with beam.Pipeline(options=PipelineOptions([*local(workers), *options], save_main_session=False)) as root:
+    runner = () if any(one.startswith("--runner=") for one in options) else local(workers)
+    with beam.Pipeline(options=PipelineOptions([*runner, *options], save_main_session=False)) as root:
         graph.build(root)
 
 

@@ -25,7 +25,7 @@ class Thing:
         return f"needs {' and '.join(missing)} ({self.cure})" if missing else ""
 
 
-JAVA = ("java", "mvn"), "apt-get install openjdk-17-jre-headless maven"
+JAVA = ("java", "javac", "mvn"), "apt-get install default-jdk-headless maven"
 GO = ("go",), "apt-get install golang, or go.dev/dl"
 
 THINGS = {

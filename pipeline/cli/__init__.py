@@ -16,6 +16,7 @@ COMMANDS = {  # name → module below pipeline.cli; the function has the command
     "inspect": "inspect",
     "export": "export",
     "clean": "clean",
+    "flink": "flink",
     "demo": "demo",
     "completion": "completion",
 }

@@ -5,13 +5,14 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from pipeline.ledger import Funnel, Run
+    from pipeline.recipe import Recipe
     from pipeline.run.driver import Job, SetupError
     from pipeline.steps.plan import Plan
 
@@ -71,7 +72,8 @@ def run(
     beside = os.path.dirname(os.path.abspath(recipe))
     settings = Settings(workers or os.cpu_count() or 1, piece_mib << 20, exchange, None, beam, limit, beside)
     try:
-        job = prepare(load(recipe), settings)
+        check_options(beam)
+        job = prepare(absolute(load(recipe)) if beam else load(recipe), settings)
         if only_plan:
             check_folder(job.work.store)
             show_plan(job, job.plan(), exact=True)
@@ -84,6 +86,27 @@ def run(
         fail(located(recipe, error))
     except (OSError, ValueError, RuntimeError) as error:  # they say what is damaged, or changed, or full
         fail(cure(str(error), recipe), 1)
+
+
+def check_options(beam: tuple[str, ...]) -> None:
+    """Options for Beam, known before anything runs."""
+    from pipeline.cli import fail
+
+    if beam:
+        from pipeline.engines.options import OptionError, check
+
+        try:
+            check(beam)
+        except OptionError as error:
+            fail(error)
+
+
+def absolute(recipe: "Recipe") -> "Recipe":
+    """The recipe for workers that run in folders of their own."""
+    inputs = tuple(replace(one, path=os.path.abspath(one.path)) for one in recipe.inputs)
+    output = recipe.output
+    output = replace(output, path=os.path.abspath(output.path), tokenizer=os.path.abspath(output.tokenizer))
+    return replace(recipe, inputs=inputs, output=output)
 
 
 def located(recipe: str, error: "SetupError") -> str:

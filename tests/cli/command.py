@@ -18,7 +18,7 @@ WINNOW = [sys.executable, "-P", "-c", "from pipeline.cli import main; main(prog_
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def winnow(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def winnow(*arguments: str, cwd: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
     """One command, to its end."""
     return subprocess.run(
         [*WINNOW, *arguments],
@@ -26,7 +26,7 @@ def winnow(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
         check=False,
     )
 
