@@ -15,7 +15,8 @@ from publicsuffixlist import PublicSuffixList
 from pipeline.data.lists import entries
 
 SAMPLE = join(dirname(__file__), "urls.txt")
-HOST = r"^(?i:[a-z][a-z0-9+.-]*:)?//(?:[^/?#\\@]*@)?(?P<host>\[[^\]]*\]|[^/?#\\:@]*)"  # RFC 3986, 3.2; \ as browsers read it
+SCHEME = r"^(?i:[a-z][a-z0-9+.-]*:)?//"  # or none: //example.com
+HOST = SCHEME + r"(?:[^/?#\\@]*@)?(?P<host>\[[^\]]*\]|[^/?#\\:@]*)"  # RFC 3986, 3.2; \ as browsers read it
 
 
 class UrlList(NamedTuple):
@@ -63,7 +64,7 @@ def hosts_of(urls: pa.StringArray) -> pa.StringArray:
 
     "example.com/page" has one too. A name before @ is no host, a port behind it no part of it.
     """
-    complete = pc.if_else(pc.match_substring(urls, "//"), urls, pc.binary_join_element_wise("//", urls, ""))
+    complete = pc.if_else(pc.match_substring_regex(urls, SCHEME), urls, pc.binary_join_element_wise("//", urls, ""))
     hosts = pc.struct_field(pc.extract_regex(complete, HOST), "host")
     hosts = pc.utf8_rtrim(pc.utf8_lower(hosts), ".")
     return pc.if_else(pc.equal(hosts, ""), pa.scalar(None, pa.string()), hosts)
