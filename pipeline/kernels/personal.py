@@ -516,10 +516,18 @@ def international(values: Any, at: int, end: int) -> int:
         if digit(byte):
             count += 1
             stop = place + 1
-        elif byte not in (32, 40, 41, 45, 46) or not (digit(values[place - 1]) or (byte == 40) != (values[place - 1] == 41)):
+        elif not joins(values[place - 1], byte):
             break
         place += 1
     return stop if LEAST_DIGITS <= count <= MOST_DIGITS and ends_here(values, stop, end) else at
+
+
+@njit(cache=True, nogil=True)
+def joins(before: int, byte: int) -> bool:
+    """Whether a separator or bracket may follow this byte within a number: "1 (2", "1) 2", "1-2"."""
+    if digit(before):
+        return byte in (32, 40, 41, 45, 46)
+    return (before == 41 and byte in (32, 45, 46)) or (byte == 40 and before in (32, 45, 46))
 
 
 @njit(cache=True, nogil=True)

@@ -1,0 +1,59 @@
+"""Drop texts whose bytes were once read wrongly."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.measures.garbled import Garbage
+from pipeline.rules.shapes import first_of, per
+
+LEAST_HAN = 20  # of fewer, one rare character would be too large a share
+
+
+@dataclass(frozen=True)
+class Garbled:
+    """Drop texts whose bytes were once read wrongly: mojibake, lost and private characters, controls, byte tokens.
+
+    No limits are published; these stand between the most that sound text of the shared corpora has and what garbled text has (both
+    beside each limit). Shares are of all characters but white space, those of GBK and rare characters of the Han. Rare
+    means outside GB 2312, Big5's first level and JIS X 0208 together, so that neither script is.
+    """
+
+    max_replaced: float = 0.01  # sound: .0054, in a paper from a PDF
+    max_private: float = 0.01  # sound: .0036, in classics with characters that Unicode lacked
+    max_controls: float = 0.01  # sound: .0066, in a paper from a PDF
+    max_latin_mojibake: float = 0.005  # sound: .0024; English with curly quotes, wrongly read: about .01, French .2
+    max_latin_runs: float = 0.05  # sound: .0035; Chinese in GBK read as Latin-1: 1
+    max_gbk_mojibake: float = 0.25  # sound: .17 of 20 Han or more; Chinese in UTF-8 read as GBK: .64
+    max_rare_han: float = 0.25  # sound: .15; Chinese in GBK read as Big5: .34
+    max_byte_tokens: float = 0.005  # sound: 0
+
+    needs = (Garbage(),)
+    version = 1
+    reasons = (
+        "too_many_replacement_characters",
+        "too_many_private_characters",
+        "too_many_control_characters",
+        "mojibake",
+        "too_many_rare_han",
+        "too_many_byte_tokens",
+    )
+
+    def __call__(self, seen: pa.RecordBatch) -> pa.Array:
+        def share(count: str, limit: float, total: str = "visible_characters") -> pa.Array:
+            return pc.greater(per(seen[count], seen[total]), limit)
+
+        enough = pc.greater_equal(seen["han_characters"], LEAST_HAN)
+        gbk = pc.and_(enough, share("gbk_mojibake", self.max_gbk_mojibake, "han_characters"))
+        latin = pc.or_(
+            share("latin_mojibake", self.max_latin_mojibake), share("latin_runs", self.max_latin_runs)
+        )
+        return first_of(
+            too_many_replacement_characters=share("replacement_characters", self.max_replaced),
+            too_many_private_characters=share("private_characters", self.max_private),
+            too_many_control_characters=share("control_characters", self.max_controls),
+            mojibake=pc.or_(latin, gbk),
+            too_many_rare_han=pc.and_(enough, share("rare_han", self.max_rare_han, "han_characters")),
+            too_many_byte_tokens=share("byte_tokens", self.max_byte_tokens),
+        )

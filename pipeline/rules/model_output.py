@@ -1,0 +1,65 @@
+"""Drop what a model wrote after it had lost its way, or before it was done."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.measures.model_output import Compressed, Repetition, Unfinished
+from pipeline.measures.surface import Surface
+from pipeline.rules.shapes import first_of, per
+
+SHORT = 1000  # characters up to which nothing is said about compression: any text repeats some of its bytes
+
+
+@dataclass(frozen=True)
+class ModelOutput:
+    """Drop generated texts that loop, repeat themselves, or were cut off; for synthetic sources, by `where`.
+
+    No limits are published; these are the proposals of the project's own notes on methods (../shared/methods.md, section 6), with what
+    sound text has beside them. What the generator says of itself, such as finish_reason, is a column to judge by with `where`. Words of
+    doubt ("wait", "但是") are style, not repetition.
+    """
+
+    max_loop: int = 199  # characters at the end that are one stretch four times or more: 200 are decisive
+    max_duplicate_grams: float = 0.2  # of runs of 20 characters (unspaced) or 10 words
+    max_equal_sentences: int = 4  # five are decisive
+    min_compressed: float = 0.2  # compressed bytes per byte, of texts of 1,000 characters and more
+    max_open: int = 0  # thoughts, boxes, code fences, formulas
+    max_characters: int | None = None  # the generator's own limit: within 5 % of it, an open end is a cut
+
+    needs = (Repetition(), Unfinished(), Compressed(), Surface())
+    version = 1
+    reasons = (
+        "loops_at_end",
+        "too_many_duplicate_grams",
+        "too_many_equal_sentences",
+        "compresses_too_well",
+        "open_thought",
+        "open_box",
+        "open_fence",
+        "open_formula",
+        "cut_off",
+    )
+
+    def __call__(self, seen: pa.RecordBatch) -> pa.Array:
+        long = pc.greater_equal(seen["characters"], SHORT)
+        compressed = per(seen["compressed_bytes"], seen["text_bytes"])
+        open_end = pc.equal(seen["open_end"], 1)
+        cut = pc.and_(open_end, pc.greater(seen["open_brackets"], self.max_open))
+        if self.max_characters is not None:
+            full = pc.greater_equal(seen["characters"], 0.95 * self.max_characters)
+            cut = pc.or_(cut, pc.and_(open_end, full))
+        return first_of(
+            loops_at_end=pc.greater(seen["loop_characters"], self.max_loop),
+            too_many_duplicate_grams=pc.greater(
+                per(seen["duplicate_long_grams"], seen["long_grams"]), self.max_duplicate_grams
+            ),
+            too_many_equal_sentences=pc.greater(seen["equal_sentences"], self.max_equal_sentences),
+            compresses_too_well=pc.and_(long, pc.less(compressed, self.min_compressed)),
+            open_thought=pc.greater(seen["open_thoughts"], self.max_open),
+            open_box=pc.greater(seen["open_boxes"], self.max_open),
+            open_fence=pc.greater(seen["open_fences"], self.max_open),
+            open_formula=pc.greater(seen["open_formulas"], self.max_open),
+            cut_off=cut,
+        )
