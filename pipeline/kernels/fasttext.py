@@ -168,7 +168,8 @@ class Found(NamedTuple):
 def predict(texts: pa.StringArray, model: Model, max_bytes: int) -> Found:
     """The labels of texts; of one longer than `max_bytes` only its beginning, middle and end are read, a third each.
 
-    Line breaks count as spaces, and one end of line stands after the last word, as in fastText's own `predict`.
+    Line breaks count as spaces, and one end of line stands after the last word, as in fastText's own `predict`; unlike
+    there, "</s>" written out does not end a text.
     """
     count = len(texts)
     found = Found(np.zeros((2, count), np.int32), np.zeros((2, count), np.float32), np.zeros((3, count), np.int32))

@@ -57,6 +57,7 @@ def tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             for character in codecs.decode(bytes([high, low | 0x80]), "euc_jp", "ignore") if high >= 0xB0 else "":
                 common[ord(character)] = True
     common[:128] = False
+    common[[0x3005, 0x3007]] = True  # 々 and 〇
     return latin, gbk, common
 
 

@@ -23,13 +23,14 @@ MOST_NUMBER = 24  # characters that a phone or card number spans with its separa
 MOST_V6 = 39
 MOST_PEM = 16_384  # bytes from the first dash to the last of a private key
 LEAST_DIGITS, MOST_DIGITS = 9, 15  # of an international number: E.164 has at most 15
-WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)  # GB 11643-1999: ISO 7064, MOD 11-2
-CHECKS = b"10X98765432"
+WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])  # GB 11643-1999: ISO 7064, MOD 11-2
+CHECKS = np.frombuffer(b"10X98765432", np.uint8)
 PROVINCES = (
     *(11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46),
     *(50, 51, 52, 53, 54, 61, 62, 63, 64, 65, 71, 81, 82, 83, 91),
 )  # GB/T 2260, first two digits; 81 to 83 residence permits, 91 foreigners
-MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+IS_PROVINCE = np.isin(np.arange(100), PROVINCES)
+MONTH_DAYS = np.array([31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 
 
 class Secrets(NamedTuple):
@@ -177,18 +178,18 @@ def read(values: Any, base: int, at: int, end: int, kinds: Any, known: Any) -> t
     return -1, at
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def digit(byte: int) -> bool:
     return 48 <= byte <= 57
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def wordy(byte: int) -> bool:
     """An ASCII letter, digit or underscore."""
     return digit(byte) or 97 <= byte <= 122 or 65 <= byte <= 90 or byte == 95
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def hexadecimal(byte: int) -> bool:
     return digit(byte) or 97 <= byte <= 102 or 65 <= byte <= 70
 
@@ -356,7 +357,7 @@ def identity_number(values: Any, at: int, end: int) -> int:
     if (88 if last == 120 else last) != CHECKS[total % 11]:
         return at
     century, month, day = number(values, at + 6, 2), number(values, at + 10, 2), number(values, at + 12, 2)
-    if number(values, at, 2) not in PROVINCES or century not in (19, 20) or not 1 <= month <= 12:
+    if not IS_PROVINCE[number(values, at, 2)] or century not in (19, 20) or not 1 <= month <= 12:
         return at
     return at + 18 if 1 <= day <= MONTH_DAYS[month - 1] else at
 
@@ -464,29 +465,27 @@ def phone_number(values: Any, at: int, end: int) -> int:
     (0755)1234567 with a hyphen or brackets; (212) 555-0100 and 212-555-0100 by the North American plan.
     """
     if values[at] == 43:
-        return international(values, at, end)
-    if values[at] == 40:
-        return bracketed(values, at, end)
-    skipped = at
-    if number_is(values, at, end, 48, 48):
-        skipped = at + 2
-    if number_is(values, skipped, end, 56, 54):
-        skipped += 2
-        if skipped < end and values[skipped] in (32, 45):
-            skipped += 1
-        stop = mobile(values, skipped, end)
-        if stop > skipped:
-            return stop
-    stop = mobile(values, at, end)
-    if stop > at:
-        return stop
-    return hyphenated(values, at, end)
+        stop = international(values, at, end)
+    elif values[at] == 40 or values[min(at + 3, end - 1)] == 45 or values[min(at + 4, end - 1)] == 45:
+        stop = area_coded(values, at, end)
+    else:
+        stop = at
+    if stop == at:
+        begin = behind_country(values, at, end)
+        stop = mobile(values, begin, end)
+        stop = at if stop == begin else stop
+    return stop if stop > at and ends_here(values, stop, end) else at
 
 
 @njit(cache=True, nogil=True)
-def number_is(values: Any, at: int, end: int, one: int, two: int) -> bool:
-    """Whether these two bytes stand here."""
-    return at + 1 < end and values[at] == one and values[at + 1] == two
+def behind_country(values: Any, at: int, end: int) -> int:
+    """Where the number begins behind 86 or 0086 and a separator; `at` where neither stands here."""
+    place = at
+    if place + 4 < end and values[place] == 48 and values[place + 1] == 48:
+        place += 2
+    if place + 2 >= end or values[place] != 56 or values[place + 1] != 54:
+        return at
+    return place + 3 if values[place + 2] == 32 or values[place + 2] == 45 else place + 2
 
 
 @njit(cache=True, nogil=True)
@@ -496,7 +495,7 @@ def mobile(values: Any, at: int, end: int) -> int:
         return at
     digits = np.zeros(11, np.int64)
     count, stop = collect(values, at, end, digits)
-    if count != 11 or digits[0] != 1 or digits[1] < 3 or not ends_here(values, stop, end):
+    if count != 11 or digits[1] < 3:
         return at
     if stop - at == 11:
         return stop
@@ -519,7 +518,7 @@ def international(values: Any, at: int, end: int) -> int:
         elif not joins(values[place - 1], byte):
             break
         place += 1
-    return stop if LEAST_DIGITS <= count <= MOST_DIGITS and ends_here(values, stop, end) else at
+    return stop if LEAST_DIGITS <= count <= MOST_DIGITS else at
 
 
 @njit(cache=True, nogil=True)
@@ -531,55 +530,44 @@ def joins(before: int, byte: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def bracketed(values: Any, at: int, end: int) -> int:
-    """(0755)1234567, (010) 12345678, (212) 555-0100."""
-    place = at + 1
-    while place < end and digit(values[place]) and place - at <= 4:
+def area_coded(values: Any, at: int, end: int) -> int:
+    """(0755)1234567, (010) 12345678, 010-12345678 in China; (212) 555-0100, 212-555-0100 in North America."""
+    bracket = values[at] == 40
+    first = place = at + 1 if bracket else at
+    while place < end and digit(values[place]) and place - first < 4:
         place += 1
-    code = place - at - 1
-    if not 3 <= code <= 4 or place >= end or values[place] != 41:
+    code = place - first
+    if code < 3 or place >= end or values[place] != (41 if bracket else 45):
         return at
     place += 1
-    if place < end and values[place] == 32:
+    if bracket and place < end and values[place] == 32:
         place += 1
-    if values[at + 1] == 48:
-        return local_number(values, place, end, at)
-    return north_american(values, at + 1, place, end, at) if code == 3 else at
+    stop = at
+    if values[first] == 48:
+        stop = local_number(values, place, end)
+    elif code == 3 and values[first] >= 50:
+        stop = north_american(values, place, end)
+    return stop if stop > place else at
 
 
 @njit(cache=True, nogil=True)
-def hyphenated(values: Any, at: int, end: int) -> int:
-    """010-12345678, 0755-1234567, 212-555-0100."""
+def local_number(values: Any, at: int, end: int) -> int:
+    """7 or 8 digits that begin with 2 to 8."""
     place = at
-    while place < end and digit(values[place]) and place - at <= 4:
+    while place < end and digit(values[place]) and place - at <= 8:
         place += 1
-    code = place - at
-    if not 3 <= code <= 4 or place >= end or values[place] != 45:
-        return at
-    if values[at] == 48:
-        return local_number(values, place + 1, end, at)
-    return north_american(values, at, place + 1, end, at) if code == 3 else at
+    return place if 7 <= place - at <= 8 and 50 <= values[at] <= 56 else at
 
 
 @njit(cache=True, nogil=True)
-def local_number(values: Any, place: int, end: int, at: int) -> int:
-    """7 or 8 digits that begin with 2 to 8, after a Chinese area code; `at` where there are others."""
-    begin = place
-    while place < end and digit(values[place]) and place - begin <= 8:
-        place += 1
-    fits = 7 <= place - begin <= 8 and 50 <= values[begin] <= 56
-    return place if fits and ends_here(values, place, end) else at
-
-
-@njit(cache=True, nogil=True)
-def north_american(values: Any, area: int, place: int, end: int, at: int) -> int:
-    """Exchange and line after an area code: both codes begin with 2 to 9; `at` where they do not."""
-    if place + 8 > end or values[area] < 50 or values[place] < 50 or values[place + 3] not in (45, 46, 32):
+def north_american(values: Any, at: int, end: int) -> int:
+    """Exchange, that begins with 2 to 9, and line: 555-0100."""
+    if at + 8 > end or values[at] < 50 or values[at + 3] not in (45, 46, 32):
         return at
     for step in range(8):
-        if step != 3 and not digit(values[place + step]):
+        if step != 3 and not digit(values[at + step]):
             return at
-    return place + 8 if ends_here(values, place + 8, end) else at
+    return at + 8
 
 
 @njit(cache=True, nogil=True)

@@ -68,8 +68,8 @@ def find_open(offsets: Any, values: Any, tables: Any, brackets: Any, ends: Any, 
                 if stands(values, at, end, NO_THINK):
                     row[THOUGHTS] = max(0, row[THOUGHTS] - 1)
             elif code == 92 and at + 1 < end:
-                if braces == 0 and stands(values, at, end, BOXED):
-                    braces = 1
+                if stands(values, at, end, BOXED):
+                    braces += 1
                     at += len(BOXED)
                     continue
                 mark = values[at + 1]
@@ -77,9 +77,10 @@ def find_open(offsets: Any, values: Any, tables: Any, brackets: Any, ends: Any, 
                     formula = mark
                 elif (mark == 93 and formula == 91) or (mark == 41 and formula == 40):
                     formula = 0
-                at += 1 if mark >= 0x80 else 2
-                last = last if mark >= 0x80 else mark
-                continue
+                if 32 < mark < 0x80:  # an escaped sign is no mark
+                    at += 2
+                    last = mark
+                    continue
             elif code == 36 and at + 1 < end and values[at + 1] == 36:
                 formula = 0 if formula == 36 else 36
                 at += 2
