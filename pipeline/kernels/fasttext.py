@@ -5,6 +5,7 @@ subwords, one-word features and a hierarchical softmax, such as lid.176.ftz. Of 
 module, `fasttext`, of which the last one installed wins, and because theirs is a call and a Python string a text.
 Sums run in one order, so that a score is the same on every machine.
 """
+# ruff: noqa: SIM110 - Numba compiles loops, not generators
 
 from struct import calcsize, unpack_from
 from typing import Any, NamedTuple
@@ -172,7 +173,9 @@ def predict(texts: pa.StringArray, model: Model, max_bytes: int) -> Found:
     there, "</s>" written out does not end a text.
     """
     count = len(texts)
-    found = Found(np.zeros((2, count), np.int32), np.zeros((2, count), np.float32), np.zeros((3, count), np.int32))
+    found = Found(
+        np.zeros((2, count), np.int32), np.zeros((2, count), np.float32), np.zeros((3, count), np.int32)
+    )
     classify(buffers(texts), classes(), model[1:], max_bytes, found)
     return found
 
@@ -240,7 +243,7 @@ def add_words(values: Any, at: int, end: int, model: Any, hidden: Any) -> int:
 
 
 @njit(cache=True, nogil=True)
-def add_word(values: Any, start: int, stop: int, state: Any, model: Any, hidden: Any) -> int:  # noqa: PLR0913, PLR0917 - a word and where it goes
+def add_word(values: Any, start: int, stop: int, state: Any, model: Any, hidden: Any) -> int:
     """Add the word's own vector, where it has one, and those of its subwords, with '<' before and '>' behind it."""
     slots, offsets, known, buckets, rows, _, _, (shortest, longest) = model
     features = 0

@@ -3,6 +3,7 @@
 The test for mojibake is the reverse reading: characters are turned back to the bytes of the wrong encoding, and where those are
 UTF-8 the wrong reading is found. So no list of typical garbage is needed, and any language shows.
 """
+# ruff: noqa: SIM110 - Numba compiles loops, not generators
 
 import codecs
 from functools import cache
@@ -28,7 +29,11 @@ COUNTS = (
 )
 (REPLACED, PRIVATE, CONTROL, LATIN, GBK, RUNS, TOKENS, VISIBLE, HANS, RARE) = range(10)
 SHORTEST_RUN = 4
-FILLERS = ("锟斤拷", "烫烫烫", "屯屯屯")  # U+FFFD in UTF-8 read as GBK; what Visual C++ fills fresh memory with
+FILLERS = (
+    "锟斤拷",
+    "烫烫烫",
+    "屯屯屯",
+)  # U+FFFD in UTF-8 read as GBK; what Visual C++ fills fresh memory with
 NONE = 0xFFFF
 
 
@@ -40,7 +45,11 @@ def tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     neither. Common: Han of GB 2312 (6,763), of Big5's first level (5,401), and of JIS X 0208 (6,355), so that both scripts
     and Japanese are.
     """
-    latin, gbk, common = np.full(1 << 16, NONE, np.uint16), np.full(1 << 16, NONE, np.uint16), np.zeros(1 << 16, np.bool_)
+    latin, gbk, common = (
+        np.full(1 << 16, NONE, np.uint16),
+        np.full(1 << 16, NONE, np.uint16),
+        np.zeros(1 << 16, np.bool_),
+    )
     latin[:256] = np.arange(256)
     for byte in range(0x80, 0xA0):
         for character in codecs.decode(bytes([byte]), "cp1252", "ignore"):
@@ -54,7 +63,9 @@ def tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
                 common[ord(character)] = True
             for character in codecs.decode(pair, "big5", "ignore") if 0xA4 <= high <= 0xC6 else "":
                 common[ord(character)] = True
-            for character in codecs.decode(bytes([high, low | 0x80]), "euc_jp", "ignore") if high >= 0xB0 else "":
+            for character in (
+                codecs.decode(bytes([high, low | 0x80]), "euc_jp", "ignore") if high >= 0xB0 else ""
+            ):
                 common[ord(character)] = True
     common[:128] = False
     common[[0x3005, 0x3007]] = True  # 々 and 〇
@@ -69,7 +80,7 @@ def garbled(texts: pa.StringArray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def count_garbled(offsets: Any, values: Any, kinds: Any, maps: Any, counts: Any) -> None:  # noqa: C901, PLR0912 - one pass
+def count_garbled(offsets: Any, values: Any, kinds: Any, maps: Any, counts: Any) -> None:
     """Fill counts[:, document]. `latin`, `gbk`: states of the two reverse readings (see `step`)."""
     pages, table = kinds
     latin_bytes, gbk_bytes, common = maps

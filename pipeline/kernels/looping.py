@@ -24,7 +24,15 @@ LOOP, PERIOD, SOLOS, SPACED, GRAMS, DUPLICATES, SENTENCES, EQUAL = range(8)
 TAIL = 2000  # characters at the end in which a loop is looked for
 SOLO_GRAM, SPACED_GRAM = 20, 10  # tokens
 LEAST_SENTENCE = 8  # letters and digits: "Yes." and "好的。" may well come again
-STOPS = (0x21, 0x3F, 0x3002, 0xFF01, 0xFF1F, 0x2026, 0x0A)  # ! ? 。！？… and the end of a line end a sentence anywhere
+STOPS = (
+    0x21,
+    0x3F,
+    0x3002,
+    0xFF01,
+    0xFF1F,
+    0x2026,
+    0x0A,
+)  # ! ? 。！？… and the end of a line end a sentence anywhere
 
 
 def repetition(texts: pa.StringArray, repeats: int) -> np.ndarray:
@@ -137,7 +145,7 @@ def read_tokens(  # noqa: PLR0913, PLR0917 - one walk for tokens and sentences
 def ends_sentence(values: Any, after: int, end: int, code: int, table: Any) -> bool:
     """Whether this character ends a sentence: a full stop does where white space follows."""
     if code == 46:
-        return after >= end or table[0, values[after] & 0x7F] & WHITE > 0 and values[after] < 0x80
+        return after >= end or (table[0, values[after] & 0x7F] & WHITE > 0 and values[after] < 0x80)
     return code in STOPS
 
 

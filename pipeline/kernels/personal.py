@@ -48,7 +48,11 @@ class Secrets(NamedTuple):
 UPPER, LOWER, NUMBER, DASH, LINE, DOT = 1, 2, 4, 8, 16, 32
 WORD = UPPER | LOWER | NUMBER
 ALPHABET = np.zeros(256, np.uint8)
-for _bit, _letters in ((UPPER, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"), (LOWER, b"abcdefghijklmnopqrstuvwxyz"), (NUMBER, b"0123456789")):
+for _bit, _letters in (
+    (UPPER, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+    (LOWER, b"abcdefghijklmnopqrstuvwxyz"),
+    (NUMBER, b"0123456789"),
+):
     ALPHABET[list(_letters)] |= _bit
 for _bit, _letters in ((DASH, b"-"), (LINE, b"_"), (DOT, b".")):
     ALPHABET[list(_letters)] |= _bit
@@ -93,7 +97,15 @@ def secrets() -> Secrets:
     begins = starts.copy()
     begins[list(b"0123456789abcdefABCDEF+(-")] = True
     least, most, alphabet = (np.array(column) for column in list(zip(*FORMATS, strict=True))[1:])
-    return Secrets(offsets, prefixes, least.astype(np.int32), most.astype(np.int32), alphabet.astype(np.uint8), starts, begins)
+    return Secrets(
+        offsets,
+        prefixes,
+        least.astype(np.int32),
+        most.astype(np.int32),
+        alphabet.astype(np.uint8),
+        starts,
+        begins,
+    )
 
 
 def find_personal(texts: pa.StringArray, kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -148,10 +160,10 @@ def scan(offsets: Any, values: Any, kinds: Any, known: Any, first: Any, finds: A
 
 
 @njit(cache=True, nogil=True)
-def read(values: Any, base: int, at: int, end: int, kinds: Any, known: Any) -> tuple[int, int]:  # noqa: C901, PLR0911, PLR0912 - one question a kind
+def read(values: Any, base: int, at: int, end: int, kinds: Any, known: Any) -> tuple[int, int]:  # noqa: C901, PLR0911 - one question a kind
     """(kind, stop) of what begins exactly here, behind no ASCII letter, digit or underscore; (-1, at) where nothing does."""
     byte = values[at]
-    if kinds[SECRET] and (known.starts[byte] or byte == 45 or byte == 101):
+    if kinds[SECRET] and (known.starts[byte] or byte in (45, 101)):
         stop = secret(values, base, at, end, known)
         if stop > at:
             return SECRET, stop
@@ -159,7 +171,7 @@ def read(values: Any, base: int, at: int, end: int, kinds: Any, known: Any) -> t
         stop = ip_address(values, base, at, end)
         if stop > at:
             return IP, stop
-    if not (digit(byte) or byte == 43 or byte == 40):
+    if not (digit(byte) or byte in (40, 43)):
         return -1, at
     if at > base and inside_number(values, base, at):
         return -1, at
@@ -296,17 +308,23 @@ def is_public(one: int, two: int, three: int) -> bool:
     """Not private, loopback, link-local, shared, for documentation or benchmarks, multicast, reserved, or "this network"."""
     if one in (0, 10, 127) or one >= 224:
         return False
-    if (one == 100 and 64 <= two < 128) or (one == 172 and 16 <= two < 32) or (one == 198 and two in (18, 19)):
+    if (
+        (one == 100 and 64 <= two < 128)
+        or (one == 172 and 16 <= two < 32)
+        or (one == 198 and two in (18, 19))
+    ):
         return False
     if (one == 169 and two == 254) or (one == 192 and two == 168):
         return False
-    return not ((one == 192 and two == 0 and three in (0, 2)) or (one == 198 and two == 51 and three == 100) or (
-        one == 203 and two == 0 and three == 113
-    ))
+    return not (
+        (one == 192 and two == 0 and three in (0, 2))
+        or (one == 198 and two == 51 and three == 100)
+        or (one == 203 and two == 0 and three == 113)
+    )
 
 
 @njit(cache=True, nogil=True)
-def version_six(values: Any, at: int, end: int) -> int:
+def version_six(values: Any, at: int, end: int) -> int:  # noqa: C901 - an address is a small grammar
     """Eight groups of hexadecimal digits, or fewer around one "::", in 2000::/3 but for documentation (2001:db8::/32)."""
     place, groups, gap = at, 0, False
     head = np.zeros(2, np.int64)
@@ -380,7 +398,13 @@ def collect(values: Any, at: int, end: int, digits: Any) -> tuple[int, int]:
             count += 1
             place += 1
             stop = place
-        elif count > 0 and stop == place and values[place] in (32, 45) and place + 1 < end and digit(values[place + 1]):
+        elif (
+            count > 0
+            and stop == place
+            and values[place] in (32, 45)
+            and place + 1 < end
+            and digit(values[place + 1])
+        ):
             place += 1
         else:
             break
@@ -398,7 +422,9 @@ def card_number(values: Any, base: int, at: int, end: int) -> int:
         _, stop = collect(values, at, end, digits[:size])
         if not ends_here(values, stop, end) or not is_network(digits, size) or not luhn(digits[:size]):
             continue
-        if stop - at == size or (groups_of_cards(values, at, stop) and not in_table(values, base, at, stop, end)):
+        if stop - at == size or (
+            groups_of_cards(values, at, stop) and not in_table(values, base, at, stop, end)
+        ):
             return stop
     return at
 
@@ -581,11 +607,19 @@ def secret(values: Any, base: int, at: int, end: int, known: Any) -> int:
             continue
         here = at + stop - begin
         reach = here
-        while reach < end and reach - here <= known.most[place] and ALPHABET[values[reach]] & known.alphabet[place]:
+        while (
+            reach < end
+            and reach - here <= known.most[place]
+            and ALPHABET[values[reach]] & known.alphabet[place]
+        ):
             reach += 1
-        if known.least[place] <= reach - here <= known.most[place] and not (reach < end and wordy(values[reach])):
+        if known.least[place] <= reach - here <= known.most[place] and not (
+            reach < end and wordy(values[reach])
+        ):
             return reach
-    apart = at == base or not ALPHABET[values[at - 1]]  # so that what was no token is not read again from its middle
+    apart = (
+        at == base or not ALPHABET[values[at - 1]]
+    )  # so that what was no token is not read again from its middle
     return web_token(values, at, end) if apart else at
 
 

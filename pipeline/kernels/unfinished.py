@@ -1,5 +1,7 @@
 """What a text has opened and not closed, and whether it ends where a sentence may end."""
 
+# ruff: noqa: SIM110 - Numba compiles loops, not generators
+
 from typing import Any
 
 import numpy as np
@@ -34,9 +36,10 @@ def unfinished(texts: pa.StringArray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def find_open(offsets: Any, values: Any, tables: Any, brackets: Any, ends: Any, counts: Any) -> None:  # noqa: C901, PLR0912, PLR0913, PLR0917, PLR0915 - one walk, a mark a branch
+def find_open(offsets: Any, values: Any, tables: Any, brackets: Any, ends: Any, counts: Any) -> None:  # noqa: C901, PLR0912, PLR0915 - one walk, a mark a branch
     """Fill counts[:, document]. `braces`: depth within \\boxed{; `fence`: its character, 0 outside; `fresh`: a line has begun that
-    may still be blank; `stack`: the open brackets of the last line that is not."""
+    may still be blank; `stack`: the open brackets of the last line that is not.
+    """
     pages, table = tables
     stack = np.empty(MOST_OPEN, np.int64)
     for document in range(len(offsets) - 1):
@@ -114,7 +117,7 @@ def bracket(brackets: Any, code: int, stack: Any, depth: int) -> int:
 @njit(cache=True, nogil=True)
 def contains(ends: Any, code: int) -> bool:
     place = np.searchsorted(ends, code)
-    return place < len(ends) and ends[place] == code
+    return bool(place < len(ends) and ends[place] == code)
 
 
 @njit(cache=True, nogil=True)

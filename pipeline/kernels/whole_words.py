@@ -8,7 +8,9 @@ from numba import njit
 
 from pipeline.kernels.text import ALPHA, DIGIT, SOLO, buffers, classes, decode
 
-Places = tuple[np.ndarray, np.ndarray, np.ndarray]  # words, starts, stops: int64[places], bytes of the batch's buffer
+Places = tuple[
+    np.ndarray, np.ndarray, np.ndarray
+]  # words, starts, stops: int64[places], bytes of the batch's buffer
 
 
 def count_words(texts: pa.StringArray, places: Places, words: int) -> np.ndarray:

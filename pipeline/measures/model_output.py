@@ -53,7 +53,10 @@ class Compressed:
 
     reads = ("text",)
     columns = pa.schema(
-        [pa.field("text_bytes", pa.int32(), nullable=False), pa.field("compressed_bytes", pa.int32(), nullable=False)]
+        [
+            pa.field("text_bytes", pa.int32(), nullable=False),
+            pa.field("compressed_bytes", pa.int32(), nullable=False),
+        ]
     )
     version = 1
 
@@ -62,7 +65,7 @@ class Compressed:
 
     def __call__(self, documents: pa.RecordBatch) -> pa.RecordBatch:
         offsets, values = buffers(documents["text"])
-        data = memoryview(values)
+        data = memoryview(values.data)
         bounds = zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
         sizes = [len(zlib.compress(data[start:stop], 6)) for start, stop in bounds]
         columns = [pa.array(np.diff(offsets)), pa.array(sizes, pa.int32())]

@@ -10,7 +10,14 @@ from pipeline.data.schemas import CUT, CUTS
 from pipeline.kernels.personal import KINDS, find_personal
 
 Kind = Literal["email", "ip_address", "phone_number", "identity_number", "card_number", "secret_key"]
-ALL: tuple[Kind, ...] = ("email", "ip_address", "phone_number", "identity_number", "card_number", "secret_key")
+ALL: tuple[Kind, ...] = (
+    "email",
+    "ip_address",
+    "phone_number",
+    "identity_number",
+    "card_number",
+    "secret_key",
+)
 PUTS = ("EMAIL_ADDRESS", "IP_ADDRESS", "PHONE_NUMBER", "IDENTITY_NUMBER", "CARD_NUMBER", "SECRET_KEY")
 COLUMNS = ("emails", "ip_addresses", "phone_numbers", "identity_numbers", "card_numbers", "secret_keys")
 

@@ -6,7 +6,6 @@ from functools import cache, lru_cache
 from os.path import dirname, join
 from typing import NamedTuple
 
-import numpy as np
 import publicsuffixlist
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -52,7 +51,9 @@ class ListedUrl:
         hosts = pc.dictionary_encode(hosts_of(urls))
         names = [in_letters_of_dns(name) for name in hosts.dictionary.to_pylist()]
         domains = pa.array([registered(name) for name in names], pa.string()).take(hosts.indices)
-        listed = pa.array([first_listed(name, known.hosts) for name in names], pa.string()).take(hosts.indices)
+        listed = pa.array([first_listed(name, known.hosts) for name in names], pa.string()).take(
+            hosts.indices
+        )
         for pattern in known.patterns:
             meets = pc.match_substring_regex(urls, pattern[1:-1], ignore_case=True)
             listed = pc.if_else(pc.and_(meets, pc.is_null(listed)), pattern, listed)
@@ -64,7 +65,9 @@ def hosts_of(urls: pa.StringArray) -> pa.StringArray:
 
     "example.com/page" has one too. A name before @ is no host, a port behind it no part of it.
     """
-    complete = pc.if_else(pc.match_substring_regex(urls, SCHEME), urls, pc.binary_join_element_wise("//", urls, ""))
+    complete = pc.if_else(
+        pc.match_substring_regex(urls, SCHEME), urls, pc.binary_join_element_wise("//", urls, "")
+    )
     hosts = pc.struct_field(pc.extract_regex(complete, HOST), "host")
     hosts = pc.utf8_rtrim(pc.utf8_lower(hosts), ".")
     return pc.if_else(pc.equal(hosts, ""), pa.scalar(None, pa.string()), hosts)
@@ -138,5 +141,7 @@ def wrong_host(host: str) -> str | None:
     if any(sign in host for sign in "/:?#@* \t"):
         return f"'{host}' is no host; write example.com, or a pattern between slashes"
     if country_suffixes().publicsuffix(host) == host:
-        return f"'{host}' is a public suffix: every site below it would go; name the sites, or write a pattern"
+        return (
+            f"'{host}' is a public suffix: every site below it would go; name the sites, or write a pattern"
+        )
     return None

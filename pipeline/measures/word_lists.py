@@ -37,7 +37,7 @@ class ListedWords:
         words = entries(self.list)
         text = folded(documents["text"])
         offsets, values = buffers(text)
-        found = automaton(words).find_matches_as_indexes(values[: offsets[-1]], overlapping=True)
+        found = automaton(words).find_matches_as_indexes(values[: offsets[-1]].data, overlapping=True)
         places = np.array(found, np.int64).reshape(-1, 3).T
         counts = count_words(text, (places[0], places[1], places[2]), len(words))
         return pa.RecordBatch.from_arrays([pa.array(row) for row in counts], schema=self.columns)

@@ -19,6 +19,12 @@ STAGES: dict[str, str] = {
     "refinedweb_lines": "pipeline.rules.refinedweb:RefinedWebLines",
     "gopher_quality": "pipeline.rules.gopher:GopherQuality",
     "chinese_quality": "pipeline.rules.chinese:ChineseQuality",
+    "url_rules": "pipeline.rules.urls:UrlRules",
+    "language": "pipeline.rules.language:KeepLanguages",
+    "garbled": "pipeline.rules.garbled:Garbled",
+    "model_output": "pipeline.rules.model_output:ModelOutput",
+    "word_lists": "pipeline.rules.word_lists:WordLists",
+    "personal_data": "pipeline.rules.personal:RedactPersonalData",
     "exact_duplicates": "pipeline.comparisons.exact:ExactDuplicates",
     "sample": "pipeline.rules.sample:Sample",
 }

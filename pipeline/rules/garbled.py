@@ -23,7 +23,9 @@ class Garbled:
     max_replaced: float = 0.01  # sound: .0054, in a paper from a PDF
     max_private: float = 0.01  # sound: .0036, in classics with characters that Unicode lacked
     max_controls: float = 0.01  # sound: .0066, in a paper from a PDF
-    max_latin_mojibake: float = 0.005  # sound: .0024; English with curly quotes, wrongly read: about .01, French .2
+    max_latin_mojibake: float = (
+        0.005  # sound: .0024; English with curly quotes, wrongly read: about .01, French .2
+    )
     max_latin_runs: float = 0.05  # sound: .0035; Chinese in GBK read as Latin-1: 1
     max_gbk_mojibake: float = 0.25  # sound: .17 of 20 Han or more; Chinese in UTF-8 read as GBK: .64
     max_rare_han: float = 0.2  # sound: .15; Chinese in GBK read as Big5: .34

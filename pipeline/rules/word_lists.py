@@ -23,8 +23,12 @@ class WordLists:
 
     list: str  # path: UTF-8, one word or phrase a line, # begins a comment
     max_distinct: int = 2  # different words that any text may have
-    max_per_1000: float = 5.0  # hits per 1,000 characters: chosen here, a word in every two or three sentences
-    max_per_line: float = 0.5  # different words per line: ChineseWebText (Chen et al. 2023), for Chinese and English here
+    max_per_1000: float = (
+        5.0  # hits per 1,000 characters: chosen here, a word in every two or three sentences
+    )
+    max_per_line: float = (
+        0.5  # different words per line: ChineseWebText (Chen et al. 2023), for Chinese and English here
+    )
 
     files = ("list",)
     version = 1

@@ -37,7 +37,9 @@ def documents(rows: list[str]) -> pa.RecordBatch:
 def agreement(rows: list[str], others: list[str] | None = None) -> str:
     """Labels that are equal, of texts by samples and the same (or other) texts as a whole, and what is kept."""
     found, whole = Language()(documents(rows)), WHOLE(documents(others or rows))
-    equal = np.asarray(found["language"].to_numpy(zero_copy_only=False) == whole["language"].to_numpy(zero_copy_only=False))
+    equal = np.asarray(
+        found["language"].to_numpy(zero_copy_only=False) == whole["language"].to_numpy(zero_copy_only=False)
+    )
     kept = KeepLanguages()(found).null_count / len(rows)
     return f"{len(rows):,} | {equal.mean():.4f} | {kept:.4f}"
 
@@ -79,7 +81,9 @@ def table() -> Iterator[str]:
     size = everything.nbytes / 1e6
     samples, whole = seconds(Language(), everything), seconds(WHOLE, everything)
     yield f"samples: {size / samples:.0f} MB/s, whole: {size / whole:.0f} MB/s, {whole / samples:.1f} times as fast"
-    long = everything.filter(pa.compute.greater(pa.compute.binary_length(everything["text"]), Language().max_bytes))
+    long = everything.filter(
+        pa.compute.greater(pa.compute.binary_length(everything["text"]), Language().max_bytes)
+    )
     yield f"documents over 2 kB alone: {seconds(WHOLE, long) / seconds(Language(), long):.1f} times as fast"
 
 

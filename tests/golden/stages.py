@@ -7,16 +7,33 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.measures.chinese import RepeatedGrams
+from pipeline.measures.garbled import Garbage
+from pipeline.measures.language import Language
+from pipeline.measures.model_output import Repetition, Unfinished
+from pipeline.measures.personal import PersonalData
 from pipeline.measures.refinedweb import LineCuts
 from pipeline.measures.surface import Surface
 from pipeline.measures.text_key import TextKey
+from pipeline.measures.word_lists import ListedWords
 from pipeline.rules.chinese import ChineseQuality
+from pipeline.rules.garbled import Garbled
 from pipeline.rules.gopher import GopherQuality
+from pipeline.rules.language import KeepLanguages
+from pipeline.rules.model_output import ModelOutput
+from pipeline.rules.personal import RedactPersonalData
 from pipeline.rules.refinedweb import RefinedWebLines
+from pipeline.rules.word_lists import WordLists
 
 FILE = Path(__file__).with_suffix(".json")
-MEASURES = (Surface(), RepeatedGrams(), TextKey(), LineCuts())
-RULES = (GopherQuality(), ChineseQuality(), RefinedWebLines())
+WORDS = str(FILE.parents[1] / "lists" / "words.txt")
+MEASURES = (
+    *(Surface(), RepeatedGrams(), TextKey(), LineCuts()),
+    *(Language(), Garbage(), Repetition(), Unfinished(), ListedWords(WORDS), PersonalData()),
+)
+RULES = (
+    *(GopherQuality(), ChineseQuality(), RefinedWebLines()),
+    *(KeepLanguages(), Garbled(), ModelOutput(), WordLists(WORDS), RedactPersonalData()),
+)
 TEXTS = {
     "empty": "",
     "en_prose": "It was the best of times, and it was the worst of times that we have ever been with. " * 4,
@@ -24,6 +41,9 @@ TEXTS = {
     "zh_prose": "臣亮言：先帝創業未半，而中道崩殂；今天下三分，益州疲弊，此誠危急存亡之秋也。\n" * 6,
     "zh_page": "首页\n第1章\n他说hello，世界。\n2024\n阅读全文\n",
     "mixed": "ไทยก็\nひらがな カタカナ\n한글 \u1112\u1161\u11ab\n👩‍🚀 #tag\u2028x\x85y\u3000z ...\n",
+    "garbled": "dÃ©jÃ\xa0 vu 浣犲ソ锛 \ufffd\ue000\x07 <0xE4>",
+    "answer": "<think>So x = 2. So x = 2. So x = 2. So x = 2. So",
+    "letter": "电话13800138000，mail a.b@example.com about the salt water, 清风明月。",
 }
 
 
@@ -32,6 +52,8 @@ def documents() -> pa.RecordBatch:
 
 
 def plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 4)  # a model's score: sums of single precision
     return value.hex() if isinstance(value, bytes) else value
 
 

@@ -14,7 +14,14 @@ from tests.oracles import fasttext as oracle
 from tests.oracles import generated
 
 SENTENCES = (
-    *("the sea is wide and that is it", "天地玄黃宇宙洪荒", "他说hello世界", "Bonjour à tous, ça va", "это море", "__label__en"),
+    *(
+        "the sea is wide and that is it",
+        "天地玄黃宇宙洪荒",
+        "他说hello世界",
+        "Bonjour à tous, ça va",
+        "это море",
+        "__label__en",
+    ),
     *("a\0b\tc\x0bd\x0ce\rf", "__label__", "ñandú", "いろはにほへと", "가나다", "\U0010ffff"),
 )
 texts = st.one_of(generated.texts, st.lists(st.sampled_from(SENTENCES), max_size=12).map(" ".join))
@@ -41,7 +48,9 @@ def test_the_two_likeliest_labels_are_those_of_fasttext(batch, max_bytes):
 def test_a_slice_is_labelled_like_the_whole(batch, data):
     start = data.draw(st.integers(0, len(batch)))
     whole = pa.array(batch, pa.string())
-    for one, other in zip(predict(whole.slice(start), language_model(), 60), predict(whole, language_model(), 60), strict=True):
+    for one, other in zip(
+        predict(whole.slice(start), language_model(), 60), predict(whole, language_model(), 60), strict=True
+    ):
         assert one.tolist() == other[:, start:].tolist()
 
 

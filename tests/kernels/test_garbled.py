@@ -18,7 +18,9 @@ PIECES = (
     *(ZH, TRADITIONAL, "龘", "𠮷", "々", "〇", "対", "a", " "),
 )  # fmt: skip
 texts = st.one_of(
-    st.lists(st.sampled_from(PIECES), max_size=8).map("".join), generated.texts, st.text("ÃÂâ€™©Ð¿Ñ\x80\x9d鈥锛銆", max_size=12)
+    st.lists(st.sampled_from(PIECES), max_size=8).map("".join),
+    generated.texts,
+    st.text("ÃÂâ€™©Ð¿Ñ\x80\x9d鈥锛銆", max_size=12),
 )
 
 
@@ -51,8 +53,14 @@ def test_a_wrong_reading_shows(text, count, share):
     assert found[count] / found["visible_characters"] > share
 
 
-@pytest.mark.parametrize("text", [ZH, TRADITIONAL, "“It’s” a café… naïve — «É», 10 °C", "発展途上国の対策", "Größe, señor, são"])
+@pytest.mark.parametrize(
+    "text", [ZH, TRADITIONAL, "“It’s” a café… naïve — «É», 10 °C", "発展途上国の対策", "Größe, señor, são"]
+)
 def test_sound_text_in_any_script_shows_next_to_nothing(text):
     found = dict(zip(COUNTS, garbled(pa.array([text]))[:, 0].tolist(), strict=True))
     assert found["gbk_mojibake"] <= 1
-    assert {count for count, number in found.items() if number} <= {"visible_characters", "han_characters", "gbk_mojibake"}
+    assert {count for count, number in found.items() if number} <= {
+        "visible_characters",
+        "han_characters",
+        "gbk_mojibake",
+    }

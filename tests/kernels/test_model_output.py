@@ -9,7 +9,10 @@ from pipeline.kernels import looping, unfinished
 from tests.oracles import generated
 from tests.oracles import model_output as oracle
 
-stretches = st.one_of(st.text("ab中。 ", min_size=1, max_size=6), st.sampled_from(["I think so. ", "我们继续推理。", "Wait, no! "]))
+stretches = st.one_of(
+    st.text("ab中。 ", min_size=1, max_size=6),
+    st.sampled_from(["I think so. ", "我们继续推理。", "Wait, no! "]),
+)
 looped = st.tuples(generated.texts, stretches, st.integers(1, 9), st.text("ab中 ", max_size=3)).map(
     lambda drawn: drawn[0][-60:] + drawn[1] * drawn[2] + drawn[3]
 )
@@ -36,13 +39,19 @@ def test_open_ends_are_their_definition(batch):
 def test_a_slice_counts_like_the_whole(batch, data):
     start = data.draw(st.integers(0, len(batch)))
     whole = pa.array(batch, pa.string())
-    assert looping.repetition(whole.slice(start), 4).tolist() == looping.repetition(whole, 4)[:, start:].tolist()
-    assert unfinished.unfinished(whole.slice(start)).tolist() == unfinished.unfinished(whole)[:, start:].tolist()
+    assert (
+        looping.repetition(whole.slice(start), 4).tolist() == looping.repetition(whole, 4)[:, start:].tolist()
+    )
+    assert (
+        unfinished.unfinished(whole.slice(start)).tolist() == unfinished.unfinished(whole)[:, start:].tolist()
+    )
 
 
 def test_a_loop_by_hand():
     counts = looping.repetition(pa.array(["But wait. " + "So x=1, " * 6 + "So\n"]), 4)
-    assert dict(zip(looping.COUNTS, counts[:, 0].tolist(), strict=True))["loop_characters"] == 6 * 8 + 2 + 1  # and the space before
+    assert (
+        dict(zip(looping.COUNTS, counts[:, 0].tolist(), strict=True))["loop_characters"] == 6 * 8 + 2 + 1
+    )  # and the space before
     assert counts[looping.PERIOD, 0] == 8
 
 

@@ -41,7 +41,12 @@ def found(batch: list[str], kinds: set[str]) -> list[list[tuple[int, int, str]]]
     for row, text in enumerate(batch):
         data = text.encode()
         places = finds[:, first[row] : first[row + 1]].T.tolist()
-        rows.append([(len(data[:start].decode()), len(data[:stop].decode()), KINDS[kind]) for start, stop, kind in places])
+        rows.append(
+            [
+                (len(data[:start].decode()), len(data[:stop].decode()), KINDS[kind])
+                for start, stop, kind in places
+            ]
+        )
     return rows
 
 
@@ -66,8 +71,33 @@ def test_a_slice_is_searched_like_the_whole(batch, data):
 @pytest.mark.parametrize(
     "unit",
     [
-        *("a@", "a@b.", "1", "1 ", "1-", "+1", "(0", "1.", "a:", "2001:", "::", "e", "eyJ", "eyJaaaaaaaaaa-", "eyJaaaaaaaaaa."),
-        *("-----BEGIN PRIVATE KEY-----", "-----BEGIN ", "sk-", "sk-proj-", "xoxb-aaaaaaaaaaaaaaaaaaaaa-", "x.", "%", "1380013800"),
+        *(
+            "a@",
+            "a@b.",
+            "1",
+            "1 ",
+            "1-",
+            "+1",
+            "(0",
+            "1.",
+            "a:",
+            "2001:",
+            "::",
+            "e",
+            "eyJ",
+            "eyJaaaaaaaaaa-",
+            "eyJaaaaaaaaaa.",
+        ),
+        *(
+            "-----BEGIN PRIVATE KEY-----",
+            "-----BEGIN ",
+            "sk-",
+            "sk-proj-",
+            "xoxb-aaaaaaaaaaaaaaaaaaaaa-",
+            "x.",
+            "%",
+            "1380013800",
+        ),
     ],
 )
 def test_no_text_takes_more_than_linear_time(unit):

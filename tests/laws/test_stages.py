@@ -9,6 +9,7 @@ import pickle
 import random
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,11 @@ from pipeline.steps.measure import Measuring
 from pipeline.steps.placed import COMPARISON, SAMPLE, PlacedStage, kind_of, place
 from tests import own_stages, world
 
+LISTS = Path(__file__).parents[1] / "lists"
 EXAMPLES: dict[str, dict[str, Any]] = {
-    "sample": {"epochs": {"web": 0.5, "zh": 2.25}}
+    "sample": {"epochs": {"web": 0.5, "zh": 2.25}},
+    "url_rules": {"list": str(LISTS / "urls.txt")},
+    "word_lists": {"list": str(LISTS / "words.txt")},
 }  # where defaults do nothing
 OWN = [own_stages.FewLetters(0.05), own_stages.SameUrlHost()]
 SHIPPED = [stage_class(where)(**EXAMPLES.get(name, {})) for name, where in STAGES.items()]
@@ -54,6 +58,8 @@ def texts() -> Iterator[tuple[str, str, str | None]]:
         "- a\n* b\n• c",
         "MENU\nHOME\n12\n3 likes\nsign-in",
         "x" * 5000,
+        "dÃ©jÃ\xa0 vu",
+        "a.b@example.com 13800138000",
     ]
     yield from (("web", text, None) for text in odd)
     yield from (("zh", world.chinese(chance, 300) * 3, None) for _ in range(3))

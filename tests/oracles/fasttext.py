@@ -17,7 +17,10 @@ def model() -> Any:
 def best_two(text: str) -> list[tuple[str, float]]:
     """(label, probability) of the two likeliest; fastText reads a line."""
     labels, scores = model().predict(text.replace("\n", " "), k=2)
-    return [(label.removeprefix("__label__"), min(1.0, score)) for label, score in zip(labels, scores, strict=True)]
+    return [
+        (label.removeprefix("__label__"), min(1.0, score))
+        for label, score in zip(labels, scores, strict=True)
+    ]
 
 
 def samples(text: str, max_bytes: int) -> str:

@@ -47,7 +47,9 @@ def garbled(text: str) -> tuple[int, ...]:
     counts = {
         "replacement_characters": text.count("\ufffd"),
         "private_characters": sum(0xE000 <= code < 0xF900 or code >= 0xF0000 for code in codes),
-        "control_characters": len(re.findall("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufdd0-\ufdef]", text))
+        "control_characters": len(
+            re.findall("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufdd0-\ufdef]", text)
+        )
         + sum(code % 0x10000 >= 0xFFFE for code in codes),
         "latin_mojibake": len(LATIN.findall(latin)),
         "gbk_mojibake": sum(bool(one) and (common(one) or bool(USUAL.match(one))) for one in read)

@@ -44,14 +44,23 @@ def repetition(text: str, repeats: int) -> list[int]:
     sentences = [tuple(tokens(one)) for one in re.split(r"[!?。！？…\n]|\.(?=[\t-\r\x1c-\x1f ]|$)", text)]
     long = Counter(one for one in sentences if sum(map(len, one)) >= LEAST_SENTENCE)
     most = max(long.values(), default=0)
-    return [*loop(text, repeats), solo, len(found) - solo, grams.total(), grams.total() - len(grams), long.total(), most]
+    return [
+        *loop(text, repeats),
+        solo,
+        len(found) - solo,
+        grams.total(),
+        grams.total() - len(grams),
+        long.total(),
+        most,
+    ]
 
 
 def unfinished(text: str) -> list[int]:
     outside, fence = without_fences(text)
     thoughts = 0
-    for mark in re.findall(r"</?think>", outside):
-        thoughts = max(0, thoughts + (1 if mark == "<think>" else -1))
+    for mark in re.findall(r"\\[!-\x7f]|</?think>", outside):
+        if mark.endswith("think>"):
+            thoughts = max(0, thoughts + (1 if mark == "<think>" else -1))
     last = text.rstrip()[-1:]
     ends = not last or last in ENDS
     return [thoughts, box(outside), fence, formula(outside), brackets(outside), int(not ends)]

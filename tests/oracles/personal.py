@@ -11,7 +11,12 @@ LETTERS = {1: "A-Z", 2: "a-z", 4: "0-9", 8: "-", 16: "_"}
 
 
 def alphabet(bits: int) -> str:
-    return "[" + "".join(letters for bit, letters in sorted(LETTERS.items()) if bits & bit and bit != 8) + ("-" if bits & 8 else "") + "]"
+    return (
+        "["
+        + "".join(letters for bit, letters in sorted(LETTERS.items()) if bits & bit and bit != 8)
+        + ("-" if bits & 8 else "")
+        + "]"
+    )
 
 
 KEYS = [
@@ -102,9 +107,13 @@ def ip_address(text: str, at: int) -> int:
 
 def public(numbers: list[int]) -> bool:
     one, two, three, _ = numbers
-    private = one in (0, 10, 127) or one >= 224 or (one, two) in ((169, 254), (192, 168), (198, 18), (198, 19))
+    private = (
+        one in (0, 10, 127) or one >= 224 or (one, two) in ((169, 254), (192, 168), (198, 18), (198, 19))
+    )
     shared = (one == 100 and 64 <= two < 128) or (one == 172 and 16 <= two < 32)
-    return not (private or shared or (one, two, three) in ((192, 0, 0), (192, 0, 2), (198, 51, 100), (203, 0, 113)))
+    return not (
+        private or shared or (one, two, three) in ((192, 0, 0), (192, 0, 2), (198, 51, 100), (203, 0, 113))
+    )
 
 
 def version_six(text: str, at: int) -> int:
@@ -113,14 +122,20 @@ def version_six(text: str, at: int) -> int:
 
     hit = V6.match(text, at)
     word = hit[0]
-    if not word or word.startswith(":") or re.match(r"(?:[A-Za-z0-9_]|[,\-.][0-9]|:[A-Za-z0-9_])", text[hit.end() :]):
+    if (
+        not word
+        or word.startswith(":")
+        or re.match(r"(?:[A-Za-z0-9_]|[,\-.][0-9]|:[A-Za-z0-9_])", text[hit.end() :])
+    ):
         return 0
     try:
         address = ipaddress.IPv6Address(word)
     except ValueError:
         return 0
     groups = len(re.findall(r"[0-9A-Fa-f]+", word))
-    wanted = address in ipaddress.ip_network("2000::/3") and address not in ipaddress.ip_network("2001:db8::/32")
+    wanted = address in ipaddress.ip_network("2000::/3") and address not in ipaddress.ip_network(
+        "2001:db8::/32"
+    )
     return hit.end() if wanted and groups >= 2 else 0
 
 
@@ -141,7 +156,7 @@ def identity(text: str, at: int) -> int:
 
 def card(text: str, at: int) -> int:
     for size in range(19, 13, -1):
-        hit = re.compile(r"[0-9](?:[ \-]?[0-9]){%d}" % (size - 1) + END).match(text, at)
+        hit = re.compile(rf"[0-9](?:[ \-]?[0-9]){{{size - 1}}}{END}").match(text, at)
         if not hit:
             continue
         digits = re.sub(r"[ \-]", "", hit[0])
@@ -149,7 +164,9 @@ def card(text: str, at: int) -> int:
             continue
         if hit[0] == digits:
             return hit.end()
-        grouped = re.fullmatch(r"[0-9]{4}[ \-](?:[0-9]{4}[ \-]|[0-9]{6}[ \-])?(?:[0-9]{4}[ \-])*[0-9]+", hit[0])
+        grouped = re.fullmatch(
+            r"[0-9]{4}[ \-](?:[0-9]{4}[ \-]|[0-9]{6}[ \-])?(?:[0-9]{4}[ \-])*[0-9]+", hit[0]
+        )
         around = re.search(r"[0-9] $", text[:at]) or re.match(r" [0-9]{4}", text[hit.end() :])
         if grouped and not around:
             return hit.end()
@@ -157,7 +174,14 @@ def card(text: str, at: int) -> int:
 
 
 def network(digits: str) -> bool:
-    patterns = (r"62[0-9]{14,17}", r"4(?:[0-9]{15}|[0-9]{18})", r"5[1-5][0-9]{14}", r"65[0-9]{14}", r"6011[0-9]{12}", r"3[47][0-9]{13}")
+    patterns = (
+        r"62[0-9]{14,17}",
+        r"4(?:[0-9]{15}|[0-9]{18})",
+        r"5[1-5][0-9]{14}",
+        r"65[0-9]{14}",
+        r"6011[0-9]{12}",
+        r"3[47][0-9]{13}",
+    )
     four = int(digits[:4])
     if any(re.fullmatch(pattern, digits) for pattern in patterns):
         return True
@@ -174,7 +198,11 @@ def luhn(digits: str) -> bool:
 def phone(text: str, at: int) -> int:
     if text[at] == "+":
         hit = INTERNATIONAL.match(text, at, at + 25)
-        if not hit or not 9 <= sum(map(str.isdigit, hit[0])) <= 15 or not re.compile(END).match(text, hit.end()):
+        if (
+            not hit
+            or not 9 <= sum(map(str.isdigit, hit[0])) <= 15
+            or not re.compile(END).match(text, hit.end())
+        ):
             return 0
         return hit.end()
     prefix = PREFIXED.match(text, at)
