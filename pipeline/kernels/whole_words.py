@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from pipeline.kernels.text import ALPHA, DIGIT, SOLO, buffers, classes, decode
+from pipeline.kernels.text import ALPHA, DIGIT, SOLO, UNSTABLE, buffers, classes, decode
 
 Places = tuple[
     np.ndarray, np.ndarray, np.ndarray
@@ -64,7 +64,8 @@ def cuts_word(values: Any, tables: Any, first: int, at: int, end: int) -> bool:
 
 @njit(cache=True, nogil=True)
 def in_word(values: Any, tables: Any, at: int) -> bool:
+    """Whether a letter, digit or combining mark of a spaced script begins here."""
     pages, table = tables
     code, _ = decode(values, at)
     kind = table[pages[code >> 8], code & 0xFF]
-    return kind & (ALPHA | DIGIT) > 0 and kind & SOLO == 0
+    return kind & (ALPHA | DIGIT | UNSTABLE) > 0 and kind & SOLO == 0

@@ -17,7 +17,7 @@ from pipeline.kernels.whole_words import count_words
 class ListedWords:
     """listed_words: places with a word or phrase of the list; distinct_listed_words: how many different ones.
 
-    Compared after NFKC and in lower case, so that full-width letters are found. A word of a spaced script is found whole
+    Compared after NFKD and in lower case, so that full-width letters are found. A word of a spaced script is found whole
     ("ass" not in "class"), one of an unspaced script anywhere. The list's bytes are part of the key.
     """
 
@@ -44,8 +44,8 @@ class ListedWords:
 
 
 def folded(texts: pa.StringArray) -> pa.StringArray:
-    """Text as it is compared: NFKC, lower case."""
-    return pc.utf8_lower(pc.utf8_normalize(texts, form="NFKC"))
+    """Text as it is compared: NFKD, lower case. (For NFKC, Arrow to version 25 decomposes too: apache/arrow#51225.)"""
+    return pc.utf8_lower(pc.utf8_normalize(texts, form="NFKD"))
 
 
 @lru_cache(maxsize=8)

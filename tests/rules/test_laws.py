@@ -13,7 +13,11 @@ from tests.oracles import generated
 
 every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
 
-AS = {"int32": int, "float": lambda number: number / 300, "string": lambda number: ("zh", "en", "ja")[number % 3]}
+AS = {
+    "int32": int,
+    "float": lambda number: number / 300,
+    "string": lambda number: ("zh", "en", "ja")[number % 3],
+}
 
 
 def limits(rule) -> list[str]:
