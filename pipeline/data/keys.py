@@ -1,15 +1,11 @@
-"""Keys: a step's result is named by a digest of all that can change it, and of nothing else.
-
-A stage or measure that loads files says in which of its fields their paths stand: `files = ("list",)`. What is in such a file
-is then part of the key, and where it lies is not. An empty path stands for none.
-"""
+"""Keys: a step's result is named by a digest of all that can change it, and of nothing else."""
 
 import dataclasses
 import json
 from hashlib import blake2b
 from typing import Any
 
-from pipeline.data.receipts import file_digest
+from pipeline.data.files import contents
 
 
 def digest(*parts: Any) -> str:
@@ -19,11 +15,17 @@ def digest(*parts: Any) -> str:
 
 
 def describe(value: Any) -> Any:
-    """Plain values that tell one stage, measure or setting from another: class, version and every field."""
+    """Plain values that tell one stage, measure or setting from another: class, version and every field.
+
+    Of fields that hold paths (the class names them in `files`) the digests of what lies there, never the paths.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         kind: Any = type(value)
-        fields = {field.name: describe(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        fields |= {name: content(name, fields[name]) for name in getattr(kind, "files", ()) if fields[name]}
+        loaded = getattr(kind, "files", ())
+        fields = {
+            name: (contents if name in loaded else describe)(getattr(value, name))
+            for name in (field.name for field in dataclasses.fields(value))
+        }
         return {"class": f"{kind.__module__}:{kind.__qualname__}", "version": kind.version, "fields": fields}
     if isinstance(value, dict | tuple | list | frozenset | set):
         return describe_many(value)
@@ -32,15 +34,6 @@ def describe(value: Any) -> Any:
     raise TypeError(
         f"a stage's field holds {value!r}: fields are plain values, lists, mappings or dataclasses"
     )
-
-
-def content(field: str, path: str) -> str:
-    """What stands in a key for a file: the digest of its bytes. ValueError where it cannot be read."""
-    try:
-        return file_digest(path)
-    except OSError as error:
-        cure = "give the path of a file, relative to where winnow is called"
-        raise ValueError(f"{field}: cannot read '{path}' ({error.strerror}); {cure}") from error
 
 
 def describe_many(values: Any) -> Any:

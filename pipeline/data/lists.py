@@ -1,13 +1,20 @@
-"""The entries of a list that a user brings: a text file, one entry a line."""
+"""The entries of lists that a user brings: text files, one entry a line."""
 
 import os
 from functools import lru_cache
 
+from pipeline.data.files import Paths, matching
 
-def entries(path: str) -> tuple[str, ...]:
+
+def entries(paths: Paths) -> tuple[str, ...]:
+    """The entries of all files that paths, patterns and folders name, each once."""
+    return tuple(dict.fromkeys(entry for path in matching(paths) for entry in entries_of(path)))
+
+
+def entries_of(path: str) -> tuple[str, ...]:
     """The lines of a UTF-8 file, stripped, each once, in their order; blank ones and those that begin with # left out.
 
-    ValueError with the line of what is no UTF-8, and for a file without entries; OSError where it cannot be read.
+    ValueError with the line of what is no UTF-8, and for a file without entries.
     """
     state = os.stat(path)
     return _read(path, state.st_size, state.st_mtime_ns)

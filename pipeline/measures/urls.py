@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from publicsuffixlist import PublicSuffixList
 
-from pipeline.data.lists import entries
+from pipeline.data.files import Paths, matching
+from pipeline.data.lists import entries_of
 
 SAMPLE = join(dirname(__file__), "urls.txt")
 SCHEME = r"^(?i:[a-z][a-z0-9+.-]*:)?//"  # or none: //example.com
@@ -34,11 +35,11 @@ class ListedUrl:
     Suffixes are those of the public suffix list in publicsuffixlist, whose version is part of the key.
     """
 
-    list: str = ""  # path; empty: the sample that ships
+    lists: str | tuple[str, ...] = ()  # files, patterns, folders; none: the sample that ships
     suffixes: str = ""  # version of the public suffix list; filled in
 
     reads = ("url",)
-    files = ("list",)
+    files = ("lists",)
     columns = pa.schema([("domain", pa.string()), ("listed", pa.string())])
     version = 1
 
@@ -47,7 +48,7 @@ class ListedUrl:
 
     def __call__(self, documents: pa.RecordBatch) -> pa.RecordBatch:
         urls = documents["url"]
-        known = url_list(self.list or SAMPLE)
+        known = url_list(self.lists or SAMPLE)
         hosts = pc.dictionary_encode(hosts_of(urls))
         names = [in_letters_of_dns(name) for name in hosts.dictionary.to_pylist()]
         domains = pa.array([registered(name) for name in names], pa.string()).take(hosts.indices)
@@ -114,9 +115,11 @@ def first_listed(host: str, known: frozenset[str]) -> str | None:
     return next((name for name in above(host) if name in known), None)
 
 
-def url_list(path: str) -> UrlList:
-    """The list in a file. ValueError with every entry that is neither a host nor a pattern, or would sweep whole suffixes."""
-    return sorted_list(path, entries(path))
+def url_list(paths: Paths) -> UrlList:
+    """The lists in files, as one. ValueError with every entry that is neither a host nor a pattern, or would sweep whole suffixes."""
+    lists = [sorted_list(path, entries_of(path)) for path in matching(paths)]
+    hosts = frozenset[str]().union(*(one.hosts for one in lists))
+    return UrlList(hosts, tuple(dict.fromkeys(pattern for one in lists for pattern in one.patterns)))
 
 
 @lru_cache(maxsize=8)

@@ -18,13 +18,15 @@ class ListedWords:
     """listed_words: places with a word or phrase of the list; distinct_listed_words: how many different ones.
 
     Compared after NFKD and in lower case, so that full-width letters are found. A word of a spaced script is found whole
-    ("ass" not in "class"), one of an unspaced script anywhere. The list's bytes are part of the key.
+    ("ass" not in "class"), one of an unspaced script anywhere. The lists' bytes are part of the key.
     """
 
-    list: str  # path: UTF-8, one word or phrase a line, # begins a comment
+    lists: (
+        str | tuple[str, ...]
+    )  # files, patterns, folders: UTF-8, one word or phrase a line, # begins a comment
 
     reads = ("text",)
-    files = ("list",)
+    files = ("lists",)
     columns = pa.schema(
         [
             pa.field("listed_words", pa.int32(), nullable=False),
@@ -34,7 +36,7 @@ class ListedWords:
     version = 1
 
     def __call__(self, documents: pa.RecordBatch) -> pa.RecordBatch:
-        words = entries(self.list)
+        words = entries(self.lists)
         text = folded(documents["text"])
         offsets, values = buffers(text)
         found = automaton(words).find_matches_as_indexes(values[: offsets[-1]].data, overlapping=True)

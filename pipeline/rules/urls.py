@@ -17,15 +17,15 @@ class UrlRules:
     Bring your own list; a small sample ships (pipeline/measures/urls.txt). A document without a URL stays.
     """
 
-    list: str = ""  # path; empty: the sample that ships
+    lists: str | tuple[str, ...] = ()  # files, patterns, folders; none: the sample that ships
 
-    files = ("list",)
+    files = ("lists",)
     version = 1
     reasons = ("listed_host", "listed_pattern")
 
     @property
     def needs(self) -> tuple[Any, ...]:
-        return (ListedUrl(self.list),)
+        return (ListedUrl(self.lists),)
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
         pattern = pc.starts_with(seen["listed"], "/")

@@ -21,7 +21,9 @@ class WordLists:
     person or a classifier looks further. Bring a list per language, each as a stage of its own with a `name`.
     """
 
-    list: str  # path: UTF-8, one word or phrase a line, # begins a comment
+    lists: str | tuple[str, ...] = (
+        "words/*.txt"  # files, patterns, folders; UTF-8, a word or phrase a line, # comments
+    )
     max_distinct: int = 2  # different words that any text may have
     max_per_1000: float = (
         5.0  # hits per 1,000 characters: chosen here, a word in every two or three sentences
@@ -30,13 +32,13 @@ class WordLists:
         0.5  # different words per line: ChineseWebText (Chen et al. 2023), for Chinese and English here
     )
 
-    files = ("list",)
+    files = ("lists",)
     version = 1
     reasons = ("dense_in_listed_words", "listed_words_in_many_lines")
 
     @property
     def needs(self) -> tuple[Any, ...]:
-        return (ListedWords(self.list), Surface())
+        return (ListedWords(self.lists), Surface())
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
         hits, distinct = seen["listed_words"], seen["distinct_listed_words"]

