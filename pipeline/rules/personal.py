@@ -22,7 +22,8 @@ class RedactPersonalData:
     """
 
     kinds: tuple[Kind, ...] = ALL
-    max_per_1000: float = 20.0  # finds per 1,000 characters, more is a directory or a dump: chosen here
+    max_finds: int = 4  # that any text may have, such as those below a letter
+    max_per_1000: float = 20.0  # finds per 1,000 characters, more is a directory or a dump: both chosen here
 
     cuts = "personal_cuts"
     version = 1
@@ -38,4 +39,5 @@ class RedactPersonalData:
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
         finds = reduce(pc.add, (seen[name] for name in COLUMNS))
         share = pc.multiply(per(finds, seen["characters"]), 1000)
-        return first_of(mostly_personal_data=pc.greater(share, self.max_per_1000))
+        many = pc.greater(finds, self.max_finds)
+        return first_of(mostly_personal_data=pc.and_(many, pc.greater(share, self.max_per_1000)))

@@ -59,7 +59,7 @@ def texts() -> Iterator[tuple[str, str, str | None]]:
         "MENU\nHOME\n12\n3 likes\nsign-in",
         "x" * 5000,
         "dÃ©jÃ\xa0 vu",
-        "a.b@example.com 13800138000",
+        "a.b@example.com 13800138000\n" * 3,
     ]
     yield from (("web", text, None) for text in odd)
     yield from (("zh", world.chinese(chance, 300) * 3, None) for _ in range(3))

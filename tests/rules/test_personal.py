@@ -73,6 +73,14 @@ def test_a_text_that_is_little_else_goes(filler, find):
     assert says(RedactPersonalData(), "".join(one_in_fifty)[:-1]) == "mostly_personal_data"
 
 
+@pytest.mark.parametrize("find", ["a@b.com ", "13800138000，"])
+def test_a_few_below_a_short_letter_are_no_reason(find):
+    assert (says(RedactPersonalData(), find * 4), says(RedactPersonalData(), find * 5)) == (
+        None,
+        "mostly_personal_data",
+    )
+
+
 def test_columns_hold_counts_and_places_and_never_what_was_found():
     columns = seen(
         RedactPersonalData(), "a.b@example.com, 13800138000, 11010519491231002X, AKIAIOSFODNN7EXAMPLE"
