@@ -64,3 +64,12 @@ def test_sound_text_in_any_script_shows_next_to_nothing(text):
         "han_characters",
         "gbk_mojibake",
     }
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["en_acl_papers", "zh_classical_text", "udhr2_languages"])
+def test_real_texts_count_as_their_definition_says(shared, name):
+    from tests.kernels.test_real_text import load
+
+    real = [text[:2000] for text in load(shared / "corpus" / f"{name}.jsonl.zst")]
+    assert garbled(pa.array(real)).T.tolist() == [list(oracle.garbled(text)) for text in real]

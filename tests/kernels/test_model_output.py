@@ -60,3 +60,14 @@ def test_no_text_takes_more_than_linear_time(unit):
     text = pa.array([unit * (2_000_000 // len(unit.encode()))])
     looping.repetition(text, 4)
     unfinished.unfinished(text)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["docs_permissive", "zh_classical_text", "qa_gsm8k_train"])
+def test_real_texts_count_as_their_definition_says(shared, name):
+    from tests.kernels.test_real_text import load
+
+    real = [text[:3000] for text in load(shared / "corpus" / f"{name}.jsonl.zst")]
+    assert unfinished.unfinished(pa.array(real)).T.tolist() == [oracle.unfinished(text) for text in real]
+    counts = looping.repetition(pa.array([text[:400] for text in real]), 4)
+    assert counts.T.tolist() == [oracle.repetition(text[:400], 4) for text in real]

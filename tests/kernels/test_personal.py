@@ -107,3 +107,12 @@ def test_no_text_takes_more_than_linear_time(unit):
     begin = time.process_time()
     find_personal(text, EVERY)
     assert time.process_time() - begin < 5
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["en_acl_papers", "docs_permissive", "tldr_pages", "zh_law"])
+def test_real_texts_are_searched_as_the_expressions_search_them(shared, name):
+    from tests.kernels.test_real_text import load
+
+    real = load(shared / "corpus" / f"{name}.jsonl.zst")
+    assert found(real, oracle.ALL) == [oracle.find(text, oracle.ALL) for text in real]

@@ -72,7 +72,7 @@ def email(text: str, at: int, sign: int) -> tuple[int, int, str] | None:
 
 
 def other(text: str, at: int, kinds: set[str]) -> tuple[int, int, str] | None:
-    inside = re.search(r"[0-9][+,\-.]$", text[:at])
+    inside = re.search(r"[0-9][+,\-.]$", text[max(0, at - 2) : at])
     checks = {"secret_key": secret, "ip_address": ip_address}
     if not inside:
         checks |= {"identity_number": identity, "card_number": card, "phone_number": phone}
@@ -96,9 +96,9 @@ def secret(text: str, at: int) -> int:
 
 
 def ip_address(text: str, at: int) -> int:
-    if re.search(r"[0-9A-Fa-f]:$", text[:at]):
+    if re.search(r"[0-9A-Fa-f]:$", text[max(0, at - 2) : at]):
         return 0
-    if not re.search(r"[0-9]\.$", text[:at]) and (hit := V4.match(text, at)):
+    if not re.search(r"[0-9]\.$", text[max(0, at - 2) : at]) and (hit := V4.match(text, at)):
         numbers = [int(part) for part in hit[1].split(".")]
         if max(numbers) < 256 and len(hit[1]) > 7 and public(numbers):
             return hit.end()
@@ -125,7 +125,7 @@ def version_six(text: str, at: int) -> int:
     if (
         not word
         or word.startswith(":")
-        or re.match(r"(?:[A-Za-z0-9_]|[,\-.][0-9]|:[A-Za-z0-9_])", text[hit.end() :])
+        or re.match(r"(?:[A-Za-z0-9_]|[,\-.][0-9]|:[A-Za-z0-9_])", text[hit.end() : hit.end() + 5])
     ):
         return 0
     try:
@@ -167,7 +167,9 @@ def card(text: str, at: int) -> int:
         grouped = re.fullmatch(
             r"[0-9]{4}[ \-](?:[0-9]{4}[ \-]|[0-9]{6}[ \-])?(?:[0-9]{4}[ \-])*[0-9]+", hit[0]
         )
-        around = re.search(r"[0-9] $", text[:at]) or re.match(r" [0-9]{4}", text[hit.end() :])
+        around = re.search(r"[0-9] $", text[max(0, at - 2) : at]) or re.match(
+            r" [0-9]{4}", text[hit.end() : hit.end() + 5]
+        )
         if grouped and not around:
             return hit.end()
     return 0
