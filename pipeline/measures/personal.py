@@ -24,7 +24,7 @@ COLUMNS = ("emails", "ip_addresses", "phone_numbers", "identity_numbers", "card_
 
 @dataclass(frozen=True)
 class PersonalData:
-    """personal_cuts: each find makes way for |||EMAIL_ADDRESS||| and the like (dolma's form: Soldaini et al. 2024, 5.1);
+    """personal_cuts: each find makes way for |||EMAIL_ADDRESS||| and the like (Dolma's and OLMo's form: Soldaini et al. 2024);
     emails … secret_keys: how many of each kind. What was found stands nowhere but in the document itself.
 
     What counts as one: kernels/personal.py. Public IP addresses only; Chinese identity numbers with their check digit;

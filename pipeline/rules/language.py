@@ -12,11 +12,12 @@ from pipeline.rules.shapes import first_of
 
 @dataclass(frozen=True)
 class KeepLanguages:
-    """Keep texts in some languages (fastText lid.176; Wenzek et al. 2020, CCNet, for the score of at least .5).
+    """Keep texts in some languages, by fastText's lid.176; the score as in CCNet (Wenzek et al. 2020).
 
-    What counts is how likely it is that a text is in any of the kept languages, so that a text of two of them, half
-    Chinese and half English, stays. `zh` is Chinese in either script. FineWeb asks .65 of English, FineWeb-2 .692 of
-    Chinese, MAP-NEO .4. Short texts, tables and code have low scores in any language: let `where` leave them out.
+    What counts is how likely it is that a text is in any of the kept languages, so that a text of two of
+    them, half Chinese and half English, stays. `zh` is Chinese in either script. FineWeb asks .65 of
+    English, FineWeb-2 .692 of Chinese, MAP-NEO .4. Short texts, tables and code have low scores in any
+    language: let `where` leave them out.
     """
 
     keep: tuple[str, ...] = ("zh", "en")

@@ -14,11 +14,12 @@ from pipeline.rules.shapes import first_of, per
 
 @dataclass(frozen=True)
 class RedactPersonalData:
-    """Replace e-mail and public IP addresses, phone, identity and card numbers, and secret keys by placeholders of their kind.
+    """Put placeholders where e-mail and IP addresses, personal numbers and secret keys stood.
 
-    Each is counted by kind, none is written anywhere else. What no check digit or form tells apart stays: names, postal addresses,
-    account numbers, numbers with digits in full width or in Han, "name at host dot com". Version numbers of four parts go as
-    addresses. No measured recall on labelled data: none is at hand.
+    Phone, identity and card numbers, public IP addresses. Each is counted by kind, none is written anywhere else. What no check digit or form tells apart stays:
+    names, postal addresses, account numbers, numbers with digits in full width or in Han, "name at host
+    dot com". Version numbers of four parts, one above 9, go as addresses. No measured recall on labelled data: none is
+    at hand.
     """
 
     kinds: tuple[Kind, ...] = ALL

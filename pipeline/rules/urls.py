@@ -12,9 +12,10 @@ from pipeline.rules.shapes import first_of
 
 @dataclass(frozen=True)
 class UrlRules:
-    """Drop documents whose URL is on a list of hosts and patterns (Penedo et al. 2023, RefinedWeb, section 3.1, first step).
+    """Drop documents whose URL is on a list of hosts and patterns (RefinedWeb, Penedo et al. 2023).
 
-    Bring your own list; a small sample ships (pipeline/measures/urls.txt). A document without a URL stays.
+    Bring your own list; a small sample ships (pipeline/measures/urls.txt). A document without a URL
+    stays.
     """
 
     lists: str | tuple[str, ...] = ()  # files, patterns, folders; none: the sample that ships

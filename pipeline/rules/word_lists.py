@@ -15,10 +15,11 @@ from pipeline.rules.shapes import first_of, per
 class WordLists:
     """Drop texts with many different words of a list, close together; a word alone is never a reason.
 
-    Lists cannot tell use from mention: news, law, medicine, novels and the speech of minorities use the words too, and C4's
-    rule, a page for a word, took these out more than others (Dodge et al. 2021, arXiv 2104.08758, section 5.3). Nor do they
-    know new spellings, irony, or harm in plain words. What they are good for is pages made of such words, and columns by which a
-    person or a classifier looks further. Bring a list per language, each as a stage of its own with a `name`.
+    Lists cannot tell use from mention: news, law, medicine, novels and the speech of minorities use the
+    words too, and C4's rule, a page for a word, took these out more than others (Dodge et al. 2021, arXiv
+    2104.08758, section 5). Nor do they know new spellings, irony, or harm in plain words. What they are
+    good for is pages made of such words, and columns by which a person or a classifier looks further.
+    Bring a list per language, each as a stage of its own with a `name`.
     """
 
     lists: str | tuple[str, ...] = (
