@@ -16,10 +16,10 @@ from pipeline.rules.shapes import first_of, per
 class RedactPersonalData:
     """Put placeholders where e-mail and IP addresses, personal numbers and secret keys stood.
 
-    Phone, identity and card numbers, public IP addresses. Each is counted by kind, none is written anywhere else. What no check digit or form tells apart stays:
-    names, postal addresses, account numbers, numbers with digits in full width or in Han, "name at host
-    dot com". Version numbers of four parts, one above 9, go as addresses. No measured recall on labelled data: none is
-    at hand.
+    Phone, identity and card numbers, public IP addresses. Each is counted by kind, none is written
+    anywhere else. What no check digit or form tells apart stays: names, postal addresses, account
+    numbers, numbers with digits in full width or in Han, "name at host dot com". Version numbers of four
+    parts, one above 9, go as addresses. No measured recall on labelled data: none is at hand.
     """
 
     kinds: tuple[Kind, ...] = ALL

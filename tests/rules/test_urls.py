@@ -1,5 +1,6 @@
 """UrlRules: hosts by registered domain, patterns, what stays, and which lists are refused."""
 
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -86,6 +87,8 @@ def test_the_sample_that_ships_is_a_list():
     assert says("https://example.invalid/") == "listed_host"
     assert says("https://www.wikipedia.org/wiki/Casino") is None
     assert url_list(SAMPLE).hosts
+    digest = sha256(Path(SAMPLE).read_bytes()).hexdigest()[:16]
+    assert (ListedUrl.version, digest) == (1, "21e4ba571e2c5940"), "another sample: raise the version"
 
 
 def test_lists_that_would_sweep_or_cannot_be_read_are_refused_entry_by_entry(tmp_path: Path):
