@@ -17,8 +17,13 @@ T = TypeVar("T")
 
 STAGES: dict[str, str] = {
     "refinedweb_lines": "pipeline.rules.refinedweb:RefinedWebLines",
+    "c4_lines": "pipeline.rules.c4:C4Lines",
     "gopher_quality": "pipeline.rules.gopher:GopherQuality",
+    "gopher_repetition": "pipeline.rules.gopher:GopherRepetition",
+    "fineweb_quality": "pipeline.rules.fineweb:FineWebQuality",
     "chinese_quality": "pipeline.rules.chinese:ChineseQuality",
+    "fineweb2_chinese": "pipeline.rules.fineweb:FineWeb2Chinese",
+    "map_neo_chinese": "pipeline.rules.map_neo:MapNeoChinese",
     "exact_duplicates": "pipeline.comparisons.exact:ExactDuplicates",
     "sample": "pipeline.rules.sample:Sample",
 }

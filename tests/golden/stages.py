@@ -6,17 +6,30 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.measures.chinese import RepeatedGrams
+from pipeline.measures.c4 import C4Cuts
+from pipeline.measures.grams import CharacterGrams, WordGrams
+from pipeline.measures.jieba import JiebaWords
+from pipeline.measures.lines import RepeatedLines
+from pipeline.measures.map_neo import Variety
 from pipeline.measures.refinedweb import LineCuts
 from pipeline.measures.surface import Surface
 from pipeline.measures.text_key import TextKey
+from pipeline.rules.c4 import C4Lines
 from pipeline.rules.chinese import ChineseQuality
-from pipeline.rules.gopher import GopherQuality
+from pipeline.rules.fineweb import FineWeb2Chinese, FineWebQuality
+from pipeline.rules.gopher import GopherQuality, GopherRepetition
+from pipeline.rules.map_neo import MapNeoChinese
 from pipeline.rules.refinedweb import RefinedWebLines
 
 FILE = Path(__file__).with_suffix(".json")
-MEASURES = (Surface(), RepeatedGrams(), TextKey(), LineCuts())
-RULES = (GopherQuality(), ChineseQuality(), RefinedWebLines())
+MEASURES = (
+    *(Surface(), TextKey(), LineCuts(), C4Cuts(), RepeatedLines(), WordGrams(), CharacterGrams()),
+    *(JiebaWords(), Variety()),
+)
+RULES = (
+    *(RefinedWebLines(), C4Lines(), GopherQuality(), GopherRepetition(), FineWebQuality()),
+    *(ChineseQuality(), FineWeb2Chinese(), MapNeoChinese()),
+)
 TEXTS = {
     "empty": "",
     "en_prose": "It was the best of times, and it was the worst of times that we have ever been with. " * 4,
