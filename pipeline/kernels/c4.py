@@ -186,8 +186,8 @@ def sentences(values: Any, tables: Any, line: Any) -> int:
     """How many sentences a line has: one more than the places inside it where one ends.
 
     One ends at marks that end sentences and the quotes and brackets that close behind them: marks of other scripts
-    anywhere, those of ASCII only where white space follows and no lower-case letter behind that. `mark`: 1 after one of
-    ASCII, 2 with white space behind it, 3 after one of another script.
+    anywhere, those of ASCII only where white space follows and no lower-case letter behind that. `mark`: 1 behind one of
+    ASCII, 3 where one of another script was among them, 2 and 4 with white space in between.
     """
     pages, table = tables
     at, found, mark = line.start, 1, 0
@@ -204,13 +204,13 @@ def sentences(values: Any, tables: Any, line: Any) -> int:
             continue
         if kind & ALPHA:
             going_on = code < CASED and kind & UPPER == 0
-            found += mark == 3 or (mark == 2 and not going_on)
+            found += mark > 2 or (mark == 2 and not going_on)
             mark = 0
         elif kind & WHITE:
-            mark = 2 if mark == 1 else mark
-        elif ending(code) == TERMINAL and mark != 2:
-            mark = 3 if code >= 0x80 else max(mark, 1)
-        elif mark and not (mark != 2 and (ending(code) == QUOTE or code in (41, 93, 0xFF09))):
+            mark += mark & 1
+        elif ending(code) == TERMINAL:
+            mark = 3 if code >= 0x80 or mark > 2 else 1
+        elif mark & 1 == 0 or not (ending(code) == QUOTE or code in (41, 93, 0xFF09)):
             found += mark > 1
             mark = 0
     return found

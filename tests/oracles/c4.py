@@ -27,7 +27,7 @@ def sentences(line: str) -> int:
     closers, ends = re.escape(CLOSERS), re.escape(ENDS)
     others = re.escape(OTHER_ENDS)
     found = 1
-    for match in re.finditer(rf"[{ends}](?:[{ends}{closers}]*)", line):
+    for match in re.finditer(rf"[{ends}](?:[{ends}{closers}]|\s+(?=[{ends}]))*", line):
         behind = line[match.end() :]
         after = behind.lstrip()
         other = bool(re.search(f"[{others}]", match[0]))
