@@ -33,8 +33,18 @@ QUALITY = {
     "max_non_alpha_words_ratio": 0.8,
     "min_stop_words": 2,
 }
-FINEWEB = {"line_punct_thr": 0.12, "short_line_thr": 0.67, "char_duplicates_ratio": 0.01, "new_line_ratio": 0.3}
-FINEWEB_OFF = {"line_punct_thr": -1, "short_line_thr": 9e9, "char_duplicates_ratio": 9e9, "new_line_ratio": 9e9}
+FINEWEB = {
+    "line_punct_thr": 0.12,
+    "short_line_thr": 0.67,
+    "char_duplicates_ratio": 0.01,
+    "new_line_ratio": 0.3,
+}
+FINEWEB_OFF = {
+    "line_punct_thr": -1,
+    "short_line_thr": 9e9,
+    "char_duplicates_ratio": 9e9,
+    "new_line_ratio": 9e9,
+}
 C4_OFF = {"min_num_sentences": -1, "filter_lorem_ipsum": False, "filter_curly_bracket": False}
 C4 = {"min_num_sentences": 5, "filter_lorem_ipsum": True, "filter_curly_bracket": True}
 
@@ -45,8 +55,14 @@ def alone() -> dict[str, object]:
     rules: dict[str, object] = {
         name: GopherRepetitionFilter(**none | {name: limit}) for name, limit in REPEATED.items()
     }
-    rules |= {f"top_{n}": GopherRepetitionFilter(**none | {"top_n_grams": ((n, limit),)}) for n, limit in TOP.items()}
-    rules |= {f"dup_{n}": GopherRepetitionFilter(**none | {"dup_n_grams": ((n, limit),)}) for n, limit in GRAMS.items()}
+    rules |= {
+        f"top_{n}": GopherRepetitionFilter(**none | {"top_n_grams": ((n, limit),)})
+        for n, limit in TOP.items()
+    }
+    rules |= {
+        f"dup_{n}": GopherRepetitionFilter(**none | {"dup_n_grams": ((n, limit),)})
+        for n, limit in GRAMS.items()
+    }
     off = dict.fromkeys(QUALITY, None)
     rules |= {name: GopherQualityFilter(**off | {name: limit}) for name, limit in QUALITY.items()}
     rules |= {name: FineWebQualityFilter(**FINEWEB_OFF | {name: limit}) for name, limit in FINEWEB.items()}
