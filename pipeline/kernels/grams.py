@@ -12,12 +12,14 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from pipeline.kernels.hashing import finish
 from pipeline.kernels.text import HAN, WHITE, buffers, classes, decode
 
 WORD_SIZES, CHARACTER_SIZES = 10, 13  # the longest grams that rules ask of words, and of characters
 PRIME = np.uint64(0x100000001B3)  # FNV-1a
 BASIS = np.uint64(0xCBF29CE484222325)
+GOLDEN = np.uint64(
+    0x9E3779B97F4A7C15
+)  # 2^64 / φ: its product with a key spreads over the upper bits (Knuth, 6.4)
 
 
 class Repeats(NamedTuple):
@@ -75,7 +77,7 @@ def count_words(offsets: Any, values: Any, tables: Any, hashes: Any, ends: Any, 
     ends[0] = 0
     for document in range(len(offsets) - 1):
         words = split(values, offsets[document], offsets[document + 1], tables, hashes, ends)
-        chain(hashes[:words], ends, document, repeats)
+        chain(hashes[:words], 1, ends, document, repeats)
 
 
 @njit(cache=True, nogil=True)
@@ -115,20 +117,23 @@ def split(values: Any, at: int, end: int, tables: Any, hashes: Any, ends: Any) -
 def count_characters(
     texts: Any, tables: Any, min_han_share: float, room: Any, repeats: Any, characters: Any
 ) -> None:
-    (offsets, values), (pages, table), (codes, ends) = texts, tables, room
+    (offsets, values), (pages, table), (pairs, ends) = texts, tables, room
     for document in range(len(offsets) - 1):
         at, end, found, han = offsets[document], offsets[document + 1], 0, 0
+        previous: Any = 0
         while at < end:
             code, width = decode(values, at)
             kind = table[pages[code >> 8], code & 0xFF]
             at += width
             if kind & WHITE == 0:
-                codes[found] = code
+                if found:
+                    pairs[found - 1] = np.uint64(previous) << np.uint64(32) | np.uint64(code)
+                previous = code
                 found += 1
                 han += (kind & HAN) > 0
         if han >= min_han_share * found:
             characters[document] = found
-            chain(codes[:found], ends, document, repeats)
+            chain(pairs[: max(found - 1, 0)], 2, ends, document, repeats)
 
 
 @njit(cache=True, nogil=True)
@@ -138,20 +143,20 @@ def count_listed(first: Any, hashes: Any, lengths: Any, repeats: Any) -> None:
         ends = np.zeros(stop - start + 1, np.int32)
         for unit in range(start, stop):
             ends[unit - start + 1] = ends[unit - start] + lengths[unit]
-        chain(hashes[start:stop], ends, document, repeats)
+        chain(hashes[start:stop].copy(), 1, ends, document, repeats)
 
 
 @njit(cache=True, nogil=True)
-def chain(units: Any, ends: Any, document: int, repeats: Any) -> None:
+def chain(pairs: Any, first: int, ends: Any, document: int, repeats: Any) -> None:
     """Fill one text's column of `repeats`. `ends`: characters before each unit, and after the last.
 
-    Of the `alive` grams, those that stand more than once, grams[k] is the class and begins[k] the unit it begins at.
+    `pairs`, which are overwritten, tell the grams of `first` units apart, one a place: hashes of words, or pairs of
+    characters. Of the `alive` grams, grams[k] is the class and begins[k] the unit where it begins.
     """
-    begins, grams = np.arange(len(units)).astype(np.int32), np.empty(len(units), np.int32)
-    pairs = units.copy()
-    alive = len(units)
-    for size in range(1, len(repeats.top)):
-        if size > 1:
+    begins, grams = np.arange(len(pairs)).astype(np.int32), np.empty(len(pairs), np.int32)
+    alive = len(pairs)
+    for size in range(first, len(repeats.top)):
+        if size > first:
             alive = join(begins, grams, pairs, alive)
         if alive < 2:
             return
@@ -174,16 +179,17 @@ def join(begins: Any, grams: Any, pairs: Any, alive: int) -> int:
 @njit(cache=True, nogil=True)
 def classify(pairs: Any, alive: int, grams: Any) -> Any:
     """int32[slots]: how often each pair stands; grams[k] becomes the slot of pairs[k]."""
-    slots = 2
-    while slots < 2 * alive:
-        slots *= 2
-    keys, times = np.empty(slots, np.uint64), np.zeros(slots, np.int32)
-    mask = np.uint64(slots - 1)
+    bits = 1
+    while 1 << bits < 2 * alive:
+        bits += 1
+    keys, times = np.empty(1 << bits, np.uint64), np.zeros(1 << bits, np.int32)
+    mask, shift = (1 << bits) - 1, np.uint64(64 - bits)
     for place in range(alive):
-        slot = finish(pairs[place]) & mask
-        while times[slot] and keys[slot] != pairs[place]:
-            slot = (slot + np.uint64(1)) & mask
-        keys[slot] = pairs[place]
+        pair = pairs[place]
+        slot = np.int64(pair * GOLDEN >> shift)
+        while times[slot] and keys[slot] != pair:
+            slot = (slot + 1) & mask
+        keys[slot] = pair
         times[slot] += 1
         grams[place] = slot
     return times
