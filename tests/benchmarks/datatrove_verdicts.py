@@ -30,6 +30,7 @@ from pipeline.measures.c4 import C4Cuts
 from pipeline.rules.c4 import C4Lines
 from pipeline.rules.fineweb import FineWebQuality
 from pipeline.rules.gopher import GopherQuality, GopherRepetition
+from tests.oracles.c4 import sentences
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared/data/corpus"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "winnow" / __version__
@@ -113,8 +114,8 @@ def rules() -> list[Rule]:
             ("white space counts", lambda text: later(solid(text))[1] / len(text.replace("\n", "")) > 0.01),)),
         Rule("new_line_ratio", alone(fineweb, "max_newlines"), True),
         Rule("filter_lorem_ipsum", C4Page(alone(page, "max_placeholders")), True),
-        Rule("filter_curly_bracket", C4Page(alone(page, "max_braces")), True),
-        Rule("min_num_sentences", C4Page(alone(page, "min_sentences")), False),
+        Rule("filter_curly_bracket", C4Page(alone(page, "max_braces")), True, PUNCTUATION_COUNTS_BRACES),
+        Rule("min_num_sentences", C4Page(alone(page, "min_sentences")), False, PUNCTUATION_COUNTS_SENTENCES),
     ]  # fmt: skip
 
 
@@ -173,6 +174,28 @@ def ended(text: str, *, as_it_is: bool) -> float:
     return share(
         solid(text), lambda line: (line if as_it_is else line.strip()).endswith(tuple(".?!。？！．｡"))
     )
+
+
+def page_lines(text: str) -> list[str]:
+    """The lines that their C4 keeps, those with a policy phrase among them: its brace rule comes first."""
+    bare = [
+        (line.split(), re.sub(r"\[\d*]|\[edit]|\[citation needed]", "", line.strip()))
+        for line in text.splitlines()
+    ]
+    return [
+        line
+        for words, line in bare
+        if len(words) >= 3
+        and max(map(len, words)) <= 1000
+        and line.endswith(tuple(".?!\"'"))
+        and not line.endswith("...")
+        and "javascript" not in line.lower()
+    ]
+
+
+LINES = "a word of punctuation is one, white space behind a citation counts, policies come after braces"
+PUNCTUATION_COUNTS_BRACES = ((LINES, lambda text: any("{" in line for line in page_lines(text))),)
+PUNCTUATION_COUNTS_SENTENCES = ((LINES, lambda text: sum(map(sentences, page_lines(text))) < 5),)
 
 
 def top_classes(size: int, limit: float) -> tuple[tuple[str, Test], ...]:
