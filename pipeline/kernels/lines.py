@@ -92,8 +92,13 @@ def read_line(values: Any, tables: Any, at: int, end: int) -> tuple[Any, int]:
     characters = letters = upper = digits = words = 0
     word = False
     while at < end:
-        code, width = decode(values, at)
-        kind = table[pages[code >> 8], code & 0xFF]
+        code: Any = np.int64(values[at])
+        width = 1
+        if code < 0x80:
+            kind = table[0, code]
+        else:
+            code, width = decode(values, at)
+            kind = table[pages[code >> 8], code & 0xFF]
         at += width
         if kind & WHITE:
             word = False

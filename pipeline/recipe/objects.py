@@ -17,7 +17,10 @@ T = TypeVar("T")
 
 STAGES: dict[str, str] = {
     "refinedweb_lines": "pipeline.rules.refinedweb:RefinedWebLines",
+    "c4_lines": "pipeline.rules.c4:C4Lines",
     "gopher_quality": "pipeline.rules.gopher:GopherQuality",
+    "gopher_repetition": "pipeline.rules.gopher:GopherRepetition",
+    "fineweb_quality": "pipeline.rules.fineweb:FineWebQuality",
     "chinese_quality": "pipeline.rules.chinese:ChineseQuality",
     "url_rules": "pipeline.rules.urls:UrlRules",
     "language": "pipeline.rules.language:KeepLanguages",
@@ -25,6 +28,8 @@ STAGES: dict[str, str] = {
     "model_output": "pipeline.rules.model_output:ModelOutput",
     "word_lists": "pipeline.rules.word_lists:WordLists",
     "personal_data": "pipeline.rules.personal:RedactPersonalData",
+    "fineweb2_chinese": "pipeline.rules.fineweb:FineWeb2Chinese",
+    "map_neo_chinese": "pipeline.rules.map_neo:MapNeoChinese",
     "exact_duplicates": "pipeline.comparisons.exact:ExactDuplicates",
     "sample": "pipeline.rules.sample:Sample",
 }

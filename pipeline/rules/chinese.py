@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.measures.chinese import RepeatedGrams
+from pipeline.measures.grams import CharacterGrams
 from pipeline.measures.surface import Surface
 from pipeline.rules.shapes import first_of, per
 
@@ -24,7 +24,7 @@ class ChineseQuality:
     min_han_share: float = 0.3  # of all characters
     max_repeated_share: float = 0.5  # of all 13-grams of characters
 
-    needs = (Surface(), RepeatedGrams())
+    needs = (Surface(), CharacterGrams())
     version = 1
     reasons = ("too_few_characters", "lines_too_short", "too_few_han", "too_many_repeated_grams")
 

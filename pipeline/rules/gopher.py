@@ -1,10 +1,12 @@
-"""Drop pages whose surface no good page has (Rae et al. 2021, appendix A.1)."""
+"""Drop pages whose surface no good page has, or that repeat themselves (Rae et al. 2021, appendix A.1)."""
 
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.measures.grams import REPEATED, TOP, WordGrams
+from pipeline.measures.lines import RepeatedLines
 from pipeline.measures.surface import Surface
 from pipeline.rules.shapes import check_order, first_of, per
 
@@ -61,4 +63,56 @@ class GopherQuality:
             too_many_ellipsis_lines=pc.greater(per(seen["ellipsis_lines"], lines), self.max_ellipsis_lines),
             too_few_alphabetic_words=pc.less(per(seen["alphabetic_words"], words), self.min_alphabetic_words),
             too_few_stop_words=pc.less(seen["stop_words"], self.min_stop_words),
+        )
+
+
+@dataclass(frozen=True)
+class GopherRepetition:
+    """Drop texts that repeat their lines, paragraphs or n-grams of words (Rae et al. 2021, appendix A.1, table A1).
+
+    For English and other spaced scripts; for Chinese see rules/fineweb.py and rules/map_neo.py. Shares are of lines,
+    of paragraphs, or of characters, white space not counted. What is repeated, and how published implementations differ:
+    measures/lines.py and measures/grams.py.
+    """
+
+    max_repeated_lines: float = 0.3
+    max_repeated_paragraphs: float = 0.3
+    max_repeated_line_characters: float = 0.2
+    max_repeated_paragraph_characters: float = 0.2
+    max_top_2_gram: float = 0.2
+    max_top_3_gram: float = 0.18
+    max_top_4_gram: float = 0.16
+    max_repeated_5_grams: float = 0.15
+    max_repeated_6_grams: float = 0.14
+    max_repeated_7_grams: float = 0.13
+    max_repeated_8_grams: float = 0.12
+    max_repeated_9_grams: float = 0.11
+    max_repeated_10_grams: float = 0.1
+
+    needs = (Surface(), RepeatedLines(), WordGrams())
+    version = 1
+    reasons = (
+        "repeated_lines",
+        "repeated_paragraphs",
+        "repeated_line_characters",
+        "repeated_paragraph_characters",
+        *(f"top_{size}_gram" for size in TOP),
+        *(f"repeated_{size}_grams" for size in REPEATED),
+    )
+
+    def __call__(self, seen: pa.RecordBatch) -> pa.Array:
+        characters = seen["word_characters"]
+        shares = {
+            "repeated_lines": per(seen["repeated_lines"], seen["lines"]),
+            "repeated_paragraphs": per(seen["repeated_paragraphs"], seen["paragraphs"]),
+            "repeated_line_characters": per(seen["repeated_line_characters"], characters),
+            "repeated_paragraph_characters": per(seen["repeated_paragraph_characters"], characters),
+        }
+        shares |= {f"top_{size}_gram": per(seen[f"top_word_{size}_gram"], characters) for size in TOP}
+        shares |= {
+            f"repeated_{size}_grams": per(seen[f"repeated_word_{size}_grams"], characters)
+            for size in REPEATED
+        }
+        return first_of(
+            **{name: pc.greater(share, getattr(self, f"max_{name}")) for name, share in shares.items()}
         )

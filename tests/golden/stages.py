@@ -6,19 +6,26 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.measures.chinese import RepeatedGrams
+from pipeline.measures.c4 import C4Cuts
 from pipeline.measures.garbled import Garbage
+from pipeline.measures.grams import CharacterGrams, WordGrams
+from pipeline.measures.jieba import JiebaWords
 from pipeline.measures.language import Language
+from pipeline.measures.lines import RepeatedLines
+from pipeline.measures.map_neo import Variety
 from pipeline.measures.model_output import Repetition, Unfinished
 from pipeline.measures.personal import PersonalData
 from pipeline.measures.refinedweb import LineCuts
 from pipeline.measures.surface import Surface
 from pipeline.measures.text_key import TextKey
 from pipeline.measures.word_lists import ListedWords
+from pipeline.rules.c4 import C4Lines
 from pipeline.rules.chinese import ChineseQuality
+from pipeline.rules.fineweb import FineWeb2Chinese, FineWebQuality
 from pipeline.rules.garbled import Garbled
-from pipeline.rules.gopher import GopherQuality
+from pipeline.rules.gopher import GopherQuality, GopherRepetition
 from pipeline.rules.language import KeepLanguages
+from pipeline.rules.map_neo import MapNeoChinese
 from pipeline.rules.model_output import ModelOutput
 from pipeline.rules.personal import RedactPersonalData
 from pipeline.rules.refinedweb import RefinedWebLines
@@ -27,11 +34,21 @@ from pipeline.rules.word_lists import WordLists
 FILE = Path(__file__).with_suffix(".json")
 WORDS = str(FILE.parents[1] / "lists" / "words.txt")
 MEASURES = (
-    *(Surface(), RepeatedGrams(), TextKey(), LineCuts()),
-    *(Language(), Garbage(), Repetition(), Unfinished(), ListedWords(WORDS), PersonalData()),
+    *(
+        Surface(),
+        TextKey(),
+        LineCuts(),
+        C4Cuts(),
+        RepeatedLines(),
+        WordGrams(),
+        CharacterGrams(),
+        JiebaWords(),
+    ),
+    *(Variety(), Language(), Garbage(), Repetition(), Unfinished(), ListedWords(WORDS), PersonalData()),
 )
 RULES = (
-    *(GopherQuality(), ChineseQuality(), RefinedWebLines()),
+    *(RefinedWebLines(), C4Lines(), GopherQuality(), GopherRepetition(), FineWebQuality()),
+    *(ChineseQuality(), FineWeb2Chinese(), MapNeoChinese()),
     *(KeepLanguages(), Garbled(), ModelOutput(), WordLists(WORDS), RedactPersonalData()),
 )
 TEXTS = {
