@@ -39,6 +39,12 @@ VOID_KEYS, UNCLOSED_KEYS, HIDING_KEYS = (
 )
 
 
+BYTES = np.arange(256, dtype=np.uint8)
+LETTER = np.isin(BYTES, [*range(65, 91), *range(97, 123)])
+NAME = LETTER | np.isin(BYTES, [*range(48, 58), 45])
+LOWER = np.where((BYTES >= 65) & (BYTES <= 90), BYTES | 32, BYTES).astype(np.uint8)
+
+
 class Nesting(NamedTuple):
     """`deepest`: levels, were every end tag to close something. `work`: the sum of the levels at all tags, which is what
     walking up from each costs. `unsure`: tags whose end tag may be none, so by how many levels `deepest` may be wrong: those
@@ -60,9 +66,9 @@ def nesting(page: np.ndarray, serialised: bool = False) -> Nesting:
     at = np.flatnonzero(page == LESS)
     closes = padded[at + 1] == SLASH
     keys, named = names(padded, at + 1 + closes)
-    counted = named & ~np.isin(keys, VOID_KEYS if serialised else UNCLOSED_KEYS)
+    counted = named & ~is_one_of(keys, VOID_KEYS if serialised else UNCLOSED_KEYS)
     steps = np.where(closes, -1, 1)[counted]
-    hiding = int(np.count_nonzero(np.isin(keys[named & ~closes], HIDING_KEYS)))
+    hiding = int(np.count_nonzero(is_one_of(keys[named & ~closes], HIDING_KEYS)))
     if not len(steps):
         return Nesting(0, 0, hiding)
     _, name = np.unique(keys[counted], return_inverse=True)
@@ -74,9 +80,18 @@ def nesting(page: np.ndarray, serialised: bool = False) -> Nesting:
 
 def names(padded: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(uint64, bool)[tags]: the names that begin there, in lower case, 0 where longer than any we know; whether one begins."""
-    window = padded[at[:, None] + np.arange(LONGEST + 1)] if len(at) else np.zeros((0, LONGEST + 1), np.uint8)
-    lower = np.where((window >= 65) & (window <= 90), window | 32, window)
-    letters = (lower >= 97) & (lower <= 122)
-    within = np.logical_and.accumulate(letters | (lower == 45) | ((lower >= 48) & (lower <= 57)), axis=1)
-    keys = np.ascontiguousarray(np.where(within, lower, 0)[:, :LONGEST].astype(np.uint8)).view("<u8").ravel()
-    return np.where(within[:, LONGEST], 0, keys), letters[:, 0]
+    words = np.ndarray((len(padded) - LONGEST,), "<u8", padded, strides=(1,))[at]
+    window = np.ascontiguousarray(
+        words.view(np.uint8).reshape(-1, LONGEST).T
+    )  # a row a place: columns are slow
+    lower, within = LOWER[window], NAME[window]
+    for place in range(1, LONGEST):
+        within[place] &= within[place - 1]
+    keys = np.ascontiguousarray((lower * within).T).view("<u8").ravel()
+    longer = within[-1] & NAME[padded[at + LONGEST]]
+    return np.where(longer, np.uint64(0), keys), LETTER[window[0]]
+
+
+def is_one_of(keys: np.ndarray, sorted_keys: np.ndarray) -> np.ndarray:
+    """bool[n]; for a few sorted keys faster than np.isin."""
+    return sorted_keys[np.minimum(np.searchsorted(sorted_keys, keys), len(sorted_keys) - 1)] == keys

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from pipeline.readers.frames import Frame, Incoming, encode
+from pipeline.readers.frames import Frame, Incoming, parts
 from pipeline.readers.shape import Refused
 
 OUT_OF_MEMORY = 12  # exit status
@@ -40,7 +40,7 @@ class Pipe:
         return frame
 
     def put(self, frame: Frame) -> None:
-        left = memoryview(encode(frame))
+        left = memoryview(b"".join(parts(frame)))
         while left:
             left = left[os.write(self.sink, left) :]
 
@@ -89,7 +89,9 @@ def main(cpu_seconds: float, memory_bytes: int) -> None:
     if sys.platform == "linux":  # elsewhere the limit is known and not kept
         most = psutil.Process().memory_info().vms + memory_bytes
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    serve(Pipe(0, out), cpu_seconds)
+    pipe = Pipe(0, out)
+    pipe.put(Frame({"ready": True}))
+    serve(pipe, cpu_seconds)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def is_suspicious(data: bytes) -> bool:
     tags = data.count(b"<")
     if tags > MOST_TAGS:
         raise Refused("too_many_tags", f"{tags:,} tags")
-    if tags <= DEEPEST:
+    if tags <= DEEPEST or tags - data.count(b"</") <= DEEPEST:
         return False
     found = nesting(np.frombuffer(data, np.uint8))
     if found.deepest > BEYOND_DOUBT * DEEPEST:

@@ -12,6 +12,7 @@ from pipeline.readers.shape import BOM, EXCERPT_BYTES, Broken, Refused
 
 LONGEST_HEAD = 64 << 10
 FILEDESC = b"filedesc:"  # the first record of an ARC file
+LINE_ENDS = re.compile(rb"[\r\n]*")
 LEAP = 4096  # bytes: more than any beginning of a record needs to be known by
 
 
@@ -19,14 +20,18 @@ class Record(NamedTuple):
     """One stretch of the file, from where a record begins to where the next one does."""
 
     position: int
-    head: bytes  # of a record that could be told apart
-    body: bytes  # all of it; of a longer one than asked for, its beginning
-    size: int  # of the body
+    data: bytes  # head and body; of one that is longer than asked for, or no record, its beginning
+    size: int  # of all of it
+    head_size: int = 0
     problem: Refused | None = None  # why it is no record
 
     @property
+    def head(self) -> bytes:
+        return self.data[: self.head_size]
+
+    @property
     def excerpt(self) -> bytes:
-        return (self.head + self.body)[:EXCERPT_BYTES]
+        return self.data[:EXCERPT_BYTES]
 
 
 class Grammar(NamedTuple):
@@ -93,18 +98,19 @@ class Cutter:
         """The record at hand; None at the end."""
         self.skip_line_ends()
         if not self.held:
-            return self.give(0, b"", self.broken) if self.broken else None
+            return self.give(0, 0, self.broken) if self.broken else None
         self.fill(LONGEST_HEAD)
         if not self.grammar.begins.match(self.held):
-            return self.until_found(b"", Refused("stray_bytes", "no record begins here"))
+            return self.until_found(0, Refused("stray_bytes", "no record begins here"))
         head = self.grammar.ends.search(self.held, 0, LONGEST_HEAD)
         if head is None:
-            return self.until_found(b"", Refused("broken_header", "it has no end"))
+            return self.until_found(0, Refused("broken_header", "it has no end"))
         return self.with_head(bytes(self.held[: head.end()]))
 
     def skip_line_ends(self) -> None:
         while self.fill(1):
-            self.drop(len(self.held) - len(self.held.lstrip(b"\r\n")))
+            found = LINE_ENDS.match(self.held)
+            self.drop(found.end() if found else 0)
             if self.held:
                 return
 
@@ -113,16 +119,17 @@ class Cutter:
         lengths = {int(digits) for digits in self.grammar.length.findall(head)}
         if len(lengths) != 1:
             said = "several lengths" if lengths else "no length"
-            return self.until_found(head, Refused("broken_header", said))
+            return self.until_found(len(head), Refused("broken_header", said))
         (length,) = lengths
         if length > self.longest:
-            return self.too_long(head, length)
+            return self.too_long(len(head), length)
         stop = len(head) + length
         if not self.fill(stop):
-            return self.cut_short(head, length)
+            return self.cut_short(len(head), length)
         if not self.is_followed(stop):
-            return self.until_found(head, Refused("wrong_length", f"no record follows its {length:,} bytes"))
-        return self.give(stop, head, None)
+            said = f"no record follows its {length:,} bytes"
+            return self.until_found(len(head), Refused("wrong_length", said))
+        return self.give(stop, len(head), None)
 
     def is_followed(self, stop: int) -> bool:
         """Whether line ends and then a record, or the end of the file, come after `stop`."""
@@ -130,45 +137,47 @@ class Cutter:
         after = self.held[stop : stop + LEAP].lstrip(b"\r\n")
         return not after or bool(self.grammar.begins.match(after))
 
-    def cut_short(self, head: bytes, length: int) -> Record:
+    def cut_short(self, head: int, length: int) -> Record:
         """A record of which the file has less than it says: broken off, or lying where another begins within."""
-        found = self.grammar.found.search(self.held, len(head))
+        found = self.grammar.found.search(self.held, head)
         if found is not None:
             said = f"another record begins within its {length:,} bytes"
             return self.give(found.start(), head, Refused("wrong_length", said))
-        said = f"{len(self.held) - len(head):,} of {length:,} bytes"
+        said = f"{len(self.held) - head:,} of {length:,} bytes"
         return self.give(len(self.held), head, self.broken or Refused("truncated_record", said))
 
-    def too_long(self, head: bytes, length: int) -> Record:
+    def too_long(self, head: int, length: int) -> Record:
         """A record of which the beginning is kept; it ends where another begins, which is how a lie is known."""
         record = self.until_found(head, None)
-        slack = record.size - length
-        if record.problem is not None or 0 <= slack <= LEAP:
-            return record._replace(size=length)
-        said = f"{record.size:,} bytes before the next record, not {length:,}"
+        size = record.size - head
+        if record.problem is not None or 0 <= size - length <= LEAP:
+            return record
+        said = f"{size:,} bytes before the next record, not {length:,}"
         return record._replace(problem=Refused("truncated_record" if self.ended else "wrong_length", said))
 
-    def until_found(self, head: bytes, problem: Refused | None) -> Record:
+    def until_found(self, head: int, problem: Refused | None) -> Record:
         """All bytes up to the next record as one, in flat memory."""
-        position, body, looked = self.at, bytearray(), max(1, len(head))
+        position, looked = self.at, max(1, head)
+        self.fill(2 * LONGEST_HEAD)
+        kept = self.first(2 * LONGEST_HEAD)
         while (found := self.grammar.found.search(self.held, looked)) is None and not self.ended:
-            passed = max(0, len(self.held) - LEAP)
-            body += self.held[: min(passed, LONGEST_HEAD)] if len(body) < LONGEST_HEAD else b""
-            self.drop(passed)
+            self.drop(max(0, len(self.held) - LEAP))
             looked = 1
             self.fill(len(self.held) + 1)
         stop = found.start() if found else len(self.held)
-        body += self.held[: min(stop, LONGEST_HEAD)] if len(body) < LONGEST_HEAD else b""
         self.drop(stop)
-        size = self.at - position - len(head)
         if found is None:
             problem, self.broken = self.broken or problem, None
-        return Record(position, head, bytes(body[len(head) :][:LONGEST_HEAD]), size, problem)
+        size = self.at - position
+        return Record(position, kept[:size], size, head, problem)
 
-    def give(self, stop: int, head: bytes, problem: Refused | None) -> Record:
+    def first(self, size: int) -> bytes:
+        with memoryview(self.held) as view:
+            return bytes(view[:size])
+
+    def give(self, stop: int, head: int, problem: Refused | None) -> Record:
         """What is held up to `stop` as one record."""
-        body = bytes(self.held[len(head) : stop])
-        record = Record(self.at, head, body, len(body), problem)
+        record = Record(self.at, self.first(stop), stop, head, problem)
         if problem is self.broken:
             self.broken = None
         self.drop(stop)

@@ -32,7 +32,7 @@ def read_warc(raw: Raw, reading: Reading) -> Iterator[Read]:
     """The records of a file, batch after batch."""
     batch = Batch(raw.extent, reading)
     for together in groups(records(blocks(raw), longest(reading))):
-        size = sum(len(record.body) for record in together)
+        size = sum(len(record.data) for record in together)
         if batch.full(size):
             yield batch.take()
         add(batch, together)
@@ -45,7 +45,7 @@ def groups(stream: Iterator[Record]) -> Iterator[list[Record]]:
     size = 0
     for record in stream:
         held.append(record)
-        size += len(record.head) + len(record.body)
+        size += len(record.data)
         if size >= TOGETHER_BYTES or len(held) == TOGETHER:
             yield held
             held, size = [], 0
@@ -57,7 +57,7 @@ def add(batch: Batch, together: list[Record]) -> None:
     """Each record as a document, as a quarantine row, or passed over."""
     kinds = [None if record.problem else passed_over(record) for record in together]
     asked = [record for record, kind in zip(together, kinds, strict=True) if not (record.problem or kind)]
-    answers = ask([job_of(record, batch.reading.max_bytes) for record in asked])
+    answers = iter(ask(job_of(record, batch.reading.max_bytes) for record in asked))
     for record, kind in zip(together, kinds, strict=True):
         if kind is not None:
             batch.pass_over(kind)
@@ -85,19 +85,18 @@ def place(batch: Batch, record: Record, answer: Frame | Refused) -> None:
 
 
 def job_of(record: Record, limit: int) -> Frame:
-    size = record.size if record.size > len(record.body) else None
-    head = {"job": JOB, "arc": is_arc(record), "limit": limit, "size": size}
-    return Frame(head, record.head + record.body)
+    size = record.size if record.size > len(record.data) else None
+    return Frame({"job": JOB, "arc": is_arc(record), "limit": limit, "size": size}, record.data)
 
 
 def is_arc(record: Record) -> bool:
-    return not WARC_BEGINS.match(record.head)
+    return not WARC_BEGINS.match(record.data)
 
 
 def passed_over(record: Record) -> str | None:
     """The type of a record that is no response, as its header says it."""
     if is_arc(record):
-        return "filedesc" if record.head.startswith(FILEDESC) else None
+        return "filedesc" if record.data.startswith(FILEDESC) else None
     found = TYPE.search(record.head)
     kind = found[1].decode().lower() if found else ""
     if kind == "response":
