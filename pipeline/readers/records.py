@@ -153,7 +153,7 @@ class Cutter:
         if record.problem is not None or 0 <= size - length <= LEAP:
             return record
         said = f"{size:,} bytes before the next record, not {length:,}"
-        return record._replace(problem=Refused("truncated_record" if self.ended else "wrong_length", said))
+        return record._replace(problem=Refused("wrong_length" if self.held else "truncated_record", said))
 
     def until_found(self, head: int, problem: Refused | None) -> Record:
         """All bytes up to the next record as one, in flat memory."""

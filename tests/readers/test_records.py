@@ -28,6 +28,10 @@ def cut(data: bytes, size: int = 1 << 20, broken: Broken | None = None) -> list[
     return list(records(blocks(), LONGEST))
 
 
+def plain(one: Record) -> tuple:
+    return (*one[:4], one.problem and (one.problem.reason, one.problem.detail))
+
+
 def reasons(found: list[Record]) -> list[str | None]:
     return [one.problem.reason if one.problem else None for one in found]
 
@@ -53,7 +57,7 @@ def test_no_byte_is_lost_and_none_told_twice(data: bytes, size: int, seed):
         mixed[seed.randrange(len(mixed))] = seed.randrange(256)
     whole = bytes(mixed[: seed.randrange(len(mixed) + 1)])
     found = cut(whole, size)
-    assert found == cut(whole)
+    assert list(map(plain, found)) == list(map(plain, cut(whole)))
     at = 0
     for one in found:
         assert not whole[at : one.position].strip(b"\r\n")
@@ -114,8 +118,8 @@ def test_a_record_longer_than_asked_for_is_kept_by_its_beginning():
 
 
 def test_lines_may_end_with_lf_alone():
-    lf = (A + B).replace(b"\r\n", b"\n")
-    assert reasons(cut(lf)) == [None, None]
+    lf = record("response", b"one").replace(b"\r\n", b"\n")
+    assert reasons(cut(lf * 3)) == [None] * 3
 
 
 def test_blank_lines_and_none_between_records_are_no_trouble():
