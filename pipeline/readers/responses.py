@@ -100,9 +100,9 @@ def warc_payload(data: bytes, digest: str | None, encoding: str, limit: int) -> 
 
 
 def arc(data: bytes, limit: int) -> Opened:
-    record = ArcWarcRecordLoader().parse_record_stream(io.BytesIO(data), known_format="arc")
-    if record.http_headers is None or not record.http_headers.protocol:
+    if not data.partition(b"\n")[2].startswith(b"HTTP/"):
         return NOT_HTTP, bytes
+    record = ArcWarcRecordLoader().parse_record_stream(io.BytesIO(data), known_format="arc")
     headers = {name.lower(): value for name, value in record.http_headers.headers}
     mime, _, parameters = headers.get("content-type", "").partition(";")
     charset = re.search(r"charset\s*=\s*[\"']?([\w.:-]+)", parameters, re.IGNORECASE)

@@ -54,7 +54,9 @@ class Remote(io.RawIOBase):
 def opened(job: Frame, ask: Ask) -> pq.ParquetFile:
     """Refused: broken_parquet."""
     try:
-        return pq.ParquetFile(pa.PythonFile(Remote(job.head["size"], ask), mode="r"))
+        return pq.ParquetFile(
+            pa.PythonFile(Remote(job.head["size"], ask), mode="r"), page_checksum_verification=True
+        )
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Refused("broken_parquet", str(error)[:200]) from error
 

@@ -6,9 +6,29 @@ from hypothesis import strategies as st
 from pipeline.kernels.nesting import HIDING, UNCLOSED, nesting
 from tests.oracles import nesting as oracle
 
-NAMES = [*UNCLOSED, *HIDING, "div", "span", "b", "h1", "blockquote", "optgroup", "custom-element", "abcdefgh", "abcdefghi", ""]
-tags = st.tuples(st.sampled_from(["<", "</", "< ", "<!", "<?"]), st.sampled_from(NAMES), st.sampled_from(["", ">", " a=b>", "/>"]))
-soup = st.lists(st.builds("".join, tags) | st.builds(str.upper, st.builds("".join, tags)) | st.text(max_size=5), max_size=40)
+NAMES = [
+    *UNCLOSED,
+    *HIDING,
+    "div",
+    "span",
+    "b",
+    "h1",
+    "blockquote",
+    "optgroup",
+    "custom-element",
+    "abcdefgh",
+    "abcdefghi",
+    "",
+]
+tags = st.tuples(
+    st.sampled_from(["<", "</", "< ", "<!", "<?"]),
+    st.sampled_from(NAMES),
+    st.sampled_from(["", ">", " a=b>", "/>"]),
+)
+soup = st.lists(
+    st.builds("".join, tags) | st.builds(str.upper, st.builds("".join, tags)) | st.text(max_size=5),
+    max_size=40,
+)
 
 
 @given(pieces=soup, serialised=st.booleans())

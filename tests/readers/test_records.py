@@ -36,10 +36,18 @@ def reasons(found: list[Record]) -> list[str | None]:
     return [one.problem.reason if one.problem else None for one in found]
 
 
-@given(bodies=st.lists(BODIES, min_size=1, max_size=6), size=st.integers(1, 400), kind=st.sampled_from(["warc", "arc"]))
+@given(
+    bodies=st.lists(BODIES, min_size=1, max_size=6),
+    size=st.integers(1, 400),
+    kind=st.sampled_from(["warc", "arc"]),
+)
 def test_true_records_come_back_whole_whatever_the_blocks(bodies: list[bytes], size: int, kind: str):
     """Records within bodies among them: a length that is right is believed."""
-    made = [record("response", body) for body in bodies] if kind == "warc" else [arc_record(body) for body in bodies]
+    made = (
+        [record("response", body) for body in bodies]
+        if kind == "warc"
+        else [arc_record(body) for body in bodies]
+    )
     ends = 4 if kind == "warc" else 1
     data = warc(*made) if kind == "warc" else arc(*made)
     found = cut(data, size)[1:]
@@ -74,8 +82,14 @@ LIES = {
     "no length": (C.replace(b"Content-Length", b"Content-Girth"), "broken_header"),
     "negative": (C.replace(b"Content-Length: ", b"Content-Length: -"), "broken_header"),
     "no number": (C.replace(b"Content-Length: ", b"Content-Length: x"), "broken_header"),
-    "two lengths": (C.replace(b"Content-Length: ", b"Content-Length: 3\r\nContent-Length: 1"), "broken_header"),
-    "no end of the header": (b"WARC/1.0\r\nWARC-Type: response\r\n" + b"a" * 70_000 + b"\r\n", "broken_header"),
+    "two lengths": (
+        C.replace(b"Content-Length: ", b"Content-Length: 3\r\nContent-Length: 1"),
+        "broken_header",
+    ),
+    "no end of the header": (
+        b"WARC/1.0\r\nWARC-Type: response\r\n" + b"a" * 70_000 + b"\r\n",
+        "broken_header",
+    ),
 }
 
 
@@ -130,7 +144,9 @@ def test_blank_lines_and_none_between_records_are_no_trouble():
 
 def test_an_arc_file_is_known_by_its_first_record():
     bad = arc_record(b"", length=-1) + arc_record(b"", length="abc")
-    found = cut(arc(arc_record(http(b"one")), bad, arc_record(http(b"two"), url="http://a.example/with a space")))
+    found = cut(
+        arc(arc_record(http(b"one")), bad, arc_record(http(b"two"), url="http://a.example/with a space"))
+    )
     assert reasons(found) == [None, None, "broken_header", "broken_header", None]
     assert b"two" in found[-1].data
 
