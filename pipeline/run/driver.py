@@ -150,7 +150,13 @@ def chosen_columns(recipe: recipes.Recipe, readings: Mapping[str, Reading]) -> d
 def reading_of(one: recipes.Input) -> Reading:
     format_ = guess_format(one.name, one.path) if one.format == "auto" else one.format
     check_installed(one.name, format_)
-    columns = tuple(sorted({**one.columns, **dict(OWN_COLUMNS.get(format_, ()))}.items()))
+    kinds: dict[str, str] = dict(one.columns)
+    for column, kind in OWN_COLUMNS.get(format_, ()):
+        if kinds.setdefault(column, kind) != kind:
+            raise ValueError(
+                f"{one.name}: column {column!r} of format {format_} is {kind}; say that, or leave it out"
+            )
+    columns = tuple(sorted(kinds.items()))
     return Reading(one.name, one.source, format_, one.text, columns, one.max_bytes)
 
 

@@ -185,7 +185,7 @@ def test_a_bomb_of_a_file_stops_where_the_ratio_says():
 
     bomb = zstandard.compress(warc(response(PAGE)) + bytes(300 << 20))
     found = rows(bomb, READING, "a.warc.zst")
-    assert found.reasons == ["wrong_length", "decompression_bomb"] or found.reasons == ["decompression_bomb"]
+    assert found.reasons in (["decompression_bomb"], ["wrong_length", "decompression_bomb"])
 
 
 HOSTILE = [
