@@ -8,19 +8,23 @@ import io
 from collections.abc import Iterator
 from contextlib import closing
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import orjson
 import pyarrow as pa
 
-from pipeline.readers.batches import Batch
+from pipeline.readers.admit import admit_utf8
+from pipeline.readers.batches import Batch, Row
 from pipeline.readers.frames import Frame
 from pipeline.readers.guard import stream
-from pipeline.readers.jsonl import document
+from pipeline.readers.jsonl import document, row_of, take_known
 from pipeline.readers.raw import Raw
 from pipeline.readers.shape import Extent, Read, Reading, Refused
+from pipeline.readers.whole import decode
 
 OUTLINE, ROWS = "pipeline.readers.rowgroups:outline", "pipeline.readers.rowgroups:rows"
+
+OF_TEXT = {"parts", "media"}  # fields that are read beside the text
 
 
 class Stretch(NamedTuple):
@@ -39,36 +43,41 @@ def read_parquet(raw: Raw, reading: Reading) -> Iterator[Read]:
             batch.refuse(stretch.position, stretch.refused or Refused("broken_parquet"), b"")
             continue
         texts, others = (column.to_pylist() for column in stretch.rows.columns)
+        valid = is_utf8(stretch.rows["text"])
         for index, (text, fields) in enumerate(zip(texts, others, strict=True)):
             size = len(text or b"")
             if batch.full(size):
                 yield batch.take()
-            add(batch, stretch.position + index, text, fields)
+            try:
+                row, replaced = document_of(text, fields, valid, reading)
+            except Refused as refused:
+                batch.refuse(stretch.position + index, refused, text or b"")
+            else:
+                batch.add(stretch.position + index, row, size)
+                batch.replaced += replaced
     if batch.held:
         yield batch.take()
 
 
-def add(batch: Batch, position: int, text: bytes | None, fields: bytes | None) -> None:
-    """One row as a document or a quarantine row."""
+def is_utf8(texts: pa.Array) -> bool:
+    """Whether all of large_binary[n] is UTF-8, at Arrow's speed."""
     try:
-        row, replaced = document(record_of(text, fields, batch.reading), batch.reading)
-    except Refused as refused:
-        batch.refuse(position, refused, text or b"")
-    else:
-        batch.add(position, row, len(text or b""))
-        batch.replaced += replaced
+        texts.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
-def record_of(text: bytes | None, fields: bytes | None, reading: Reading) -> dict[str, Any]:
-    """The row as a JSON object. Refused: too_large, text_not_string, invalid_utf8."""
+def document_of(text: bytes | None, fields: bytes | None, valid: bool, reading: Reading) -> tuple[Row, int]:
+    """The row of a record, and how many U+FFFC were replaced. Refused: too_large, text_not_string, invalid_utf8, bad_column."""
     if text is None:
         raise Refused("text_not_string", "null")
     if max(len(text), len(fields or b"")) > reading.max_bytes:
         raise Refused("too_large", f"{len(text):,} bytes of text, {len(fields or b''):,} of other fields")
-    try:
-        return {**(orjson.loads(fields) if fields else {}), reading.text: text.decode()}
-    except UnicodeDecodeError as error:
-        raise Refused("invalid_utf8", f"{error.reason} at byte {error.start:,} of the text") from error
+    record = orjson.loads(fields) if fields else {}
+    if not valid or OF_TEXT & record.keys():
+        return document({**record, reading.text: decode(text)}, reading)
+    return row_of(record, take_known(record, ""), admit_utf8(text, reading.max_bytes), reading)
 
 
 def stretches(raw: Raw, reading: Reading) -> Iterator[Stretch]:

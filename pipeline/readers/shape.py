@@ -69,7 +69,7 @@ class Reading:
     ] = ()  # fields of a record that become columns: (name, key of COLUMN_TYPES)
     max_bytes: int = 16 << 20  # of one document's text
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
