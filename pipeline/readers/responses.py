@@ -180,7 +180,7 @@ def looks_like(payload: bytes, charset: str) -> str | None:
     """The media type of bytes that are no text: by their beginning, or by more than one NUL in a hundred; else None."""
     if payload.startswith(MARKS_OF_TEXT) or charset.lower().startswith(("utf-16", "utf_16")):
         return None
-    kind = detect_mime(payload)  # octet-stream is said of tabs, too
+    kind = detect_mime(payload[:1024])  # octet-stream is said of tabs, too
     if kind != UNKNOWN and not TEXT.fullmatch(kind) and not HTML.fullmatch(kind):
         return kind
     return UNKNOWN if payload.count(0) * 100 > len(payload) else None

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import orjson
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -100,6 +101,8 @@ def parquet() -> None:
     )
     pq.write_table(table, sink, compression="zstd", row_group_size=2000)
     best("Arrow alone: Parquet to Arrow", size, lambda: pq.read_table(io.BytesIO(sink.getvalue())).num_rows)
+    lines = b"".join(orjson.dumps(row) + b"\n" for row in table.to_pylist())
+    best("JSON lines to documents", size, lambda: rows_of(lines, "a.jsonl", format="jsonl"))
     best("Parquet to documents", size, lambda: rows_of(sink.getvalue(), "a.parquet", format="parquet"))
 
 
