@@ -18,8 +18,9 @@ from pipeline.readers.shape import Broken
 BLOCK = 1 << 20
 FEED = 512
 FREE, RATIO = 256 << 20, 500
-"""An archive that gives more than FREE bytes, and more than RATIO for each of its own, is a bomb. Measured: `zstd -19` packs
-the corpora beside the project 2 to 8 times, a million equal JSON lines 330 times, gzip zeros 1,030 times.
+"""An archive that gives more than FREE bytes, and more than RATIO for each of its own, is a bomb. Measured: Zstandard packs
+500,000 JSON lines that differ by a number alone 113 times (gzip 33); lines that are all equal 10,700 times, and a file that has
+nothing else is taken for a bomb.
 """
 
 

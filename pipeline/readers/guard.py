@@ -27,13 +27,13 @@ from pipeline.readers.shape import Refused
 class Limits:
     """Of one answer. CPU seconds, so that a busy machine kills nobody; wall seconds for what sleeps."""
 
-    cpu_seconds: float = 10  # the slowest page within all caps takes 1.7 s (tests/benchmarks/readers.py)
+    cpu_seconds: float = 10  # 400,000 <p>, near all caps, take 1.05 s
     wall_seconds: float = 600
     memory_bytes: int = 2 << 30  # beyond what the helper has when it starts
 
 
 LIMITS = Limits()
-START_SECONDS = 300  # until a helper is up: some .5 s of its own
+START_SECONDS = 300  # until a helper is up: about one of CPU time
 BUFFERS = 64  # sent at once, at most; an engine's IOV_MAX is 1024
 Serve = Callable[[int, int], bytes]  # offset, length → bytes of the file at hand
 
@@ -66,9 +66,7 @@ class Helper:
         for pipe in (self.stdin, self.stdout):
             os.set_blocking(pipe.fileno(), False)
             if hasattr(fcntl, "F_SETPIPE_SZ"):
-                fcntl.fcntl(
-                    pipe.fileno(), fcntl.F_SETPIPE_SZ, CHUNK
-                )  # fewer turns: .9 instead of 5 ns a byte
+                fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, CHUNK)  # fewer turns
 
         self.get(START_SECONDS)
 

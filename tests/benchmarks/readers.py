@@ -1,6 +1,6 @@
 """Megabytes a second of every reader, beside the libraries alone: `python -m tests.benchmarks.readers`.
 
-CPU seconds of the process and its helper, the best of five; MB of raw bytes (Parquet: of text). The pages are the 42 of
+CPU seconds of the process and its helper, the best of five; MB of HTML, or of text. The pages are the 42 of
 ../shared/data/html/readability and the responses of ../shared/data/warc/dolma, many times over.
 """
 
