@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
@@ -66,7 +67,10 @@ class Helper:
         for pipe in (self.stdin, self.stdout):
             os.set_blocking(pipe.fileno(), False)
             if hasattr(fcntl, "F_SETPIPE_SZ"):
-                fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, CHUNK)  # fewer turns
+                with suppress(
+                    PermissionError
+                ):  # a user's pipes may hold 64 MiB in all; small ones do too, in more turns
+                    fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, CHUNK)
 
         self.get(START_SECONDS)
 
