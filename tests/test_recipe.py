@@ -218,7 +218,7 @@ def test_a_mistake_in_a_stage_is_told_at_its_line(lines, said):
         ("inputs:\n- source: a\n  path: b\n  columns:\n    stars: int\nstages: []\noutput: {path: o, tokenizer: t}",
          "5: input: columns.stars must be 'string', 'int32', 'int64', 'float32', 'float64' or 'bool', not 'int'"),
         ("inputs: [{source: a, path: b, format: csv}]\nstages: []\noutput: {path: o, tokenizer: t}",
-         "1: input: format must be 'auto', 'jsonl' or 'text', not 'csv'"),
+         "1: input: format must be 'auto', 'jsonl', 'text', 'parquet', 'warc', 'html', 'markdown' or 'code', not 'csv'"),
         ("inputs: [{source: a, path: b, max_bytes: 17MiB}]\nstages: []\noutput: {path: o, tokenizer: t}",
          "1: input: max_bytes 17825792 must be from 1 to 16777216 (16MiB, one batch)"),
         ("inputs: [{source: '', path: b}]\nstages: []\noutput: {path: o, tokenizer: t}", "1: input: source is empty"),

@@ -1,6 +1,6 @@
 """Numbers as people read them, and the funnel as tables."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -10,10 +10,12 @@ if TYPE_CHECKING:
 
 
 def funnel_table(funnel: "Funnel") -> Iterator[Table]:
-    """The funnel by stage, what was quarantined, and what ships by source."""
+    """The funnel by stage, what was quarantined or passed over, and what ships by source."""
     yield by_stage(funnel)
     if funnel.quarantined:
-        yield quarantine(funnel)
+        yield by_input("Quarantine", "reason", funnel.quarantined)
+    if funnel.passed_over:
+        yield by_input("Passed over", "type", funnel.passed_over)
     yield by_source(funnel)
 
 
@@ -67,14 +69,14 @@ def drop_row(taken: "list[Count]", rates: dict[str, float]) -> tuple[str, str, s
     return number(-whole.documents), number(-whole.characters), f"≈ {number(-tokens)}" if tokens else "0"
 
 
-def quarantine(funnel: "Funnel") -> Table:
-    """What never became a document."""
-    table = Table(title="Quarantine", title_justify="left")
+def by_input(title: str, what: str, counts: Mapping[tuple[str, str], int]) -> Table:
+    """What never became a document, by input and reason or type."""
+    table = Table(title=title, title_justify="left")
     table.add_column("input")
-    table.add_column("reason")
+    table.add_column(what)
     table.add_column("records", justify="right")
-    for (name, reason), count in sorted(funnel.quarantined.items()):
-        table.add_row(name, reason, number(count))
+    for (name, one), count in sorted(counts.items()):
+        table.add_row(name, one, number(count))
     return table
 
 

@@ -70,7 +70,7 @@ def open_run(folder: str) -> Run:
         name: Reading(**{**one, "columns": tuple(map(tuple, one["columns"]))})
         for name, one in facts["readings"].items()
     }
-    work = Work(store, readings, place_stages(recipe), Pack(**facts["pack"]))
+    work = Work(store, readings, place_stages(recipe, readings), Pack(**facts["pack"]))
     planned = Plan.loads(store.read(facts["plan"]))
     pieces = known_pieces(work, planned)
     if pieces is None:
@@ -110,7 +110,9 @@ class Funnel:
     counts: tuple[Count, ...]
     alone: Mapping[str, tuple[int, int]]  # documents, characters
     quarantined: Mapping[tuple[str, str], int]  # (input, reason)
-    passed_over: Mapping[str, int]
+    passed_over: Mapping[
+        tuple[str, str], int
+    ]  # (input, type): records that are no documents by their type, and files
 
     @property
     def kept(self) -> list[Count]:
@@ -155,7 +157,7 @@ def funnel(run: Run) -> Funnel:
             alone[stage] = (held[0] + documents, held[1] + characters)
     stages = tuple(stage.name for stage in run.work.placed.stages)
     ordered = tuple(counts[key] for key in sorted(counts))
-    return Funnel(stages, ordered, alone, quarantined(run), dict(run.planned.passed_over))
+    return Funnel(stages, ordered, alone, quarantined(run), passed_over(run))
 
 
 def quarantined(run: Run) -> dict[tuple[str, str], int]:
@@ -163,6 +165,19 @@ def quarantined(run: Run) -> dict[tuple[str, str], int]:
     for name, table in run.quarantine():
         for row in table.group_by("reason").aggregate([([], "count_all")]).to_pylist():
             found[name, row["reason"]] += row["count_all"]
+    return dict(found)
+
+
+def passed_over(run: Run) -> dict[tuple[str, str], int]:
+    """By input and type: records, as their readers told them, and files of a kind that no reader takes."""
+    found: dict[tuple[str, str], int] = defaultdict(int)
+    for name, files in run.planned.passed_over.items():
+        if files:
+            found[name, "file of another kind"] = files
+    for split in run.planned.splits:
+        for row in receipts.get(run.store, receipt_of(split)).facts["extents"]:
+            for kind, count in row["passed_over"].items():
+                found[split.input, kind] += count
     return dict(found)
 
 

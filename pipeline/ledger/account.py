@@ -1,6 +1,6 @@
 """`winnow account`: everything a run says of itself, counted again from the bytes.
 
-Records in the inputs = documents + quarantined; documents = kept + dropped; characters + put = shipped + cut + dropped; and
+Records in the inputs = documents + quarantined + passed over by type; documents = kept + dropped; characters + put = shipped + cut + dropped; and
 kept × copies = spans in packs, token for token. Each difference names its place.
 """
 
@@ -70,13 +70,13 @@ def records(run: Run) -> Iterator[Line]:
     for split in run.planned.splits:
         receipt = receipts.get(run.store, receipt_of(split))
         read = sum(row["records"] for row in receipt.facts["extents"])
-        gave = sum(piece["rows"] for piece in receipt.facts["pieces"]) + sum(
-            one["rows"] for one in receipt.facts["quarantine"]
-        )
+        gave = sum(one["rows"] for one in (*receipt.facts["pieces"], *receipt.facts["quarantine"]))
+        gave += sum(count for row in receipt.facts["extents"] for count in row["passed_over"].values())
         place = f"{split.input}: {split.extents[0].relative}{' …' if len(split.extents) > 1 else ''}"
         if split.limit is None and read != gave:
             yield Line(
-                "records", wrong=f"{place}: {read:,} records read, but {gave:,} documents and quarantine rows"
+                "records",
+                wrong=f"{place}: {read:,} records read, but {gave:,} documents, quarantined or passed over",
             )
         yield from recounted(run, split, receipt, place)
 

@@ -17,11 +17,16 @@ from pipeline.readers.shape import Broken
 
 BLOCK = 1 << 20
 FEED = 512
+FREE, RATIO = 256 << 20, 500
+"""An archive that gives more than FREE bytes, and more than RATIO for each of its own, is a bomb. Measured: Zstandard packs
+500,000 JSON lines that differ by a number alone 113 times (gzip 33); lines that are all equal 10,700 times, and a file that has
+nothing else is taken for a bomb.
+"""
 
 
 def blocks(raw: Raw) -> Iterator[bytes]:
     """The bytes of an extent, in blocks of about 1 MiB. Broken, after all bytes that there are: empty_file, truncated_archive,
-    unreadable_file.
+    decompression_bomb, unreadable_file.
     """
     suffix = raw.extent.path[raw.extent.path.rfind(".") :]
     if suffix in MEMBERS and (raw.extent.start or raw.extent.stop is not None):
@@ -56,16 +61,25 @@ def joined(steps: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def decompressed(raw: Raw, new: Callable[[], Any]) -> Iterator[bytes]:
-    """Member after member, step by step. Caps on what an archive may expand to belong here."""
+    """Member after member, step by step."""
     member, fed = new(), False
+    taken = given = 0
     for feed in feeds(raw):
-        rest = feed
+        rest, taken = feed, taken + len(feed)
         while rest:
-            yield from expand(member, rest)
+            for step in expand(member, rest):
+                given += len(step)
+                check_ratio(taken, given)
+                yield step
             fed, rest = not member.eof, member.unused_data if member.eof else b""
             member = new() if member.eof else member
     if fed:
         raise Broken("truncated_archive", "ends within a member")
+
+
+def check_ratio(taken: int, given: int) -> None:
+    if given > FREE and given > RATIO * taken:
+        raise Broken("decompression_bomb", f"more than {given:,} bytes of {taken:,}")
 
 
 def feeds(raw: Raw) -> Iterator[bytes]:

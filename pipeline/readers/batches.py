@@ -1,5 +1,6 @@
 """Rows gathered into batches: the one place where a reader's findings become Arrow."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ class Batch:
         self.positions: list[int] = []
         self.refused: list[Row] = []  # position, reason, detail, excerpt
         self.held = self.size = self.replaced = 0
+        self.passed_over: Counter[str] = Counter()
 
     def full(self, size: int) -> bool:
         """Whether a record of `size` raw bytes, which are never fewer than those of its text, must wait for the next batch."""
@@ -43,9 +45,14 @@ class Batch:
         self.refused.append((position, refused.reason, refused.detail, excerpt(beginning)))
         self.held += 1
 
+    def pass_over(self, kind: str) -> None:
+        """Count a record that is no document by its type."""
+        self.passed_over[kind] += 1
+
     def take(self) -> Read:
         """All rows so far, as one part of the extent."""
-        read = Read(self.documents(), self.quarantine(), self.held, self.replaced)
+        records = self.held + self.passed_over.total()
+        read = Read(self.documents(), self.quarantine(), records, self.replaced, dict(self.passed_over))
         self.clear()
         return read
 

@@ -3,15 +3,26 @@
 from collections.abc import Iterable
 
 from pipeline.readers.archives import blocks
+from pipeline.readers.parquet import count_rows
 from pipeline.readers.raw import Raw
+from pipeline.readers.records import records
 from pipeline.readers.shape import BOM, Broken, Extent, Open, Reading
+from pipeline.readers.warc import longest
+
+WHOLE = ("text", "html", "markdown", "code")  # formats of which a file is one record
 
 
 def count_records(extent: Extent, reading: Reading, open_: Open) -> int:
-    """Lines that are not blank, or files; an empty file, or the rest of a broken one, is one record."""
-    if reading.format == "text":
+    """Lines that are not blank, records of web archives, rows of Parquet, or files; an empty file, or the rest of a broken
+    one, is one record.
+    """
+    if reading.format in WHOLE:
         return 1
     with Raw(extent, open_) as raw:
+        if reading.format == "warc":
+            return sum(1 for _ in records(blocks(raw), longest(reading)))
+        if reading.format == "parquet":
+            return count_rows(raw, reading)
         return count_lines(blocks(raw), extent.start, extent.stop)
 
 

@@ -4,7 +4,7 @@ A document's position is the offset of its line in the decompressed file. Decima
 has it, and given back in their shortest form; what JSON could not give back is refused.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -84,19 +84,28 @@ def document(record: Any, reading: Reading) -> tuple[Row, int]:
     text = record.pop(reading.text)
     if type(text) is not str:
         raise Refused("text_not_string")
-    url, date, parts, media, parents = (
-        UNKNOWN if TAKERS.keys().isdisjoint(record) else [take(record, name, text) for name in TAKERS]
-    )
-    data, digest, replaced = admit(text, reading.max_bytes, media or ())
+    known = take_known(record, text)
+    return row_of(record, known, admit(text, reading.max_bytes, known[3] or ()), reading)
+
+
+def take_known(record: dict[str, Any], text: str) -> Sequence[Any]:
+    """url, date, parts, media, parents, taken out of the record."""
+    if TAKERS.keys().isdisjoint(record):
+        return UNKNOWN
+    return [take(record, name, text) if name in record else None for name in TAKERS]
+
+
+def row_of(
+    record: dict[str, Any], known: Sequence[Any], admitted: tuple[bytes, bytes, int], reading: Reading
+) -> tuple[Row, int]:
+    """The row of what `admit` and `take_known` gave, and of what is left of the record; and how many U+FFFC were replaced."""
+    (url, date, *others), (data, digest, replaced) = known, admitted
     chosen = [take_column(record, name, kind) for name, kind in reading.columns]
-    row = (digest, url, date, data, parts, media, parents, extra(record), *chosen)
-    return row, replaced
+    return (digest, url, date, data, *others, extra(record), *chosen), replaced
 
 
 def take(record: dict[str, Any], name: str, text: str) -> Any:
     """A field that is a column of every document; it stays in the record when typed otherwise."""
-    if name not in record:
-        return None
     value = record[name]
     taken = None if value is None else TAKERS[name](value, text)
     if taken is not None or value is None:

@@ -1,10 +1,13 @@
 """The raw bytes of an extent, block after block, digested in passing: reading and digesting are one pass."""
 
 from hashlib import blake2b
+from io import SEEK_END
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from pipeline.readers.shape import Broken, Extent, Open
+
+MOST_FOOTER = 64 << 20  # bytes
 
 
 class Raw:
@@ -44,13 +47,29 @@ class Raw:
         return Broken("unreadable_file", detail)
 
     def hexdigest(self) -> str:
-        """32 hex digits over [start, stop); reads what nobody asked for."""
+        """32 hex digits over [start, stop); reads what nobody asked for. Of Parquet the footer too, which every range stands on."""
         try:
             while not self.failed and self.bounded(self.at) == self.at and self.read(1 << 20):
                 pass
+            if self.extent.stop is not None and self.extent.path.endswith(".parquet"):
+                self.hash.update(self.footer())
         except Broken:
             pass  # digested too
         return self.hash.hexdigest()
+
+    def footer(self) -> bytes:
+        """The end of a Parquet file: metadata, their length in four bytes, PAR1. Nothing of a file that is none."""
+        try:
+            file = self.opened()
+            size = file.seek(0, SEEK_END)
+            file.seek(max(0, size - 8))
+            length = int.from_bytes(file.read(8)[:4], "little") + 8
+            if length > min(size, MOST_FOOTER):
+                return b""
+            file.seek(size - length)
+            return file.read(length)
+        except OSError as error:
+            raise self.fail(error.strerror or type(error).__name__) from error
 
     def __enter__(self) -> Self:
         return self

@@ -1,17 +1,37 @@
 """What a reader is given and what it gives: stretches of files in, documents and quarantine rows out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import BinaryIO, ClassVar, NamedTuple
 
 import pyarrow as pa
 
 from pipeline.data.ids import without_compression
 from pipeline.data.schemas import DOCUMENTS
+from pipeline.readers.languages import language_of
 
 Open = Callable[[str], BinaryIO]  # a path to a seekable file; OSError where it cannot be read
 
-FORMATS = {"jsonl": (".jsonl", ".ndjson", ".json"), "text": (".txt", ".text")}
+FORMATS: Mapping[str, tuple[str, ...]] = {
+    "jsonl": (".jsonl", ".ndjson", ".json"),
+    "text": (".txt", ".text"),
+    "parquet": (".parquet",),
+    "warc": (".warc", ".arc"),
+    "html": (".html", ".htm", ".xhtml"),
+    "markdown": (".md", ".markdown"),
+    "code": (),  # by pipeline.readers.languages
+}
+"""The suffixes of each format's files, a compression suffix aside."""
+
+EXTRAS = {"warc": ("web", ("fastwarc", "resiliparse", "warcio")), "html": ("web", ("resiliparse",))}
+"""What must be installed beside the base for a format: (extra, modules)."""
+
+OWN_COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "code": (("code_language", "string"), ("generated", "bool"), ("vendored", "bool"))
+}
+"""Columns that every document of a format has, without being chosen."""
+
 COLUMN_TYPES = {
     "string": pa.string(),
     "int32": pa.int32(),
@@ -49,7 +69,7 @@ class Reading:
     ] = ()  # fields of a record that become columns: (name, key of COLUMN_TYPES)
     max_bytes: int = 16 << 20  # of one document's text
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -80,8 +100,9 @@ class Read(NamedTuple):
 
     documents: pa.RecordBatch  # DOCUMENTS + chosen columns
     quarantine: pa.RecordBatch  # QUARANTINE
-    records: int  # documents + quarantine rows
+    records: int  # documents + quarantine rows + records passed over
     replaced: int  # literal U+FFFC that became U+FFFD
+    passed_over: Mapping[str, int] = {}  # records that are no documents by their type, by that type
 
 
 class Total(NamedTuple):
@@ -90,6 +111,7 @@ class Total(NamedTuple):
     digest: str  # see `raw_digest`
     records: int
     replaced: int
+    passed_over: Mapping[str, int] = {}
 
 
 class Refused(Exception):  # noqa: N818 — no error: a record that is no document, told apart by its reason
@@ -108,6 +130,25 @@ class Broken(Refused):
 
 
 def format_of(path: str) -> str | None:
-    """The format that a file's suffix names, a compression suffix aside; None for a kind that no reader takes."""
+    """The format that a file's name says, a compression suffix aside; None for a kind that no reader takes."""
     bare = without_compression(path)
-    return next((name for name, suffixes in FORMATS.items() if bare.endswith(suffixes)), None)
+    found = next((name for name, suffixes in FORMATS.items() if bare.endswith(suffixes or "/")), None)
+    if found == "parquet" and bare != path:
+        return None  # pages are packed one by one, files never
+    return found or ("code" if language_of(bare) else None)
+
+
+def fits(path: str, format_: str) -> bool:
+    """Whether a file of this name is read in an input of this format. A source tree also has Markdown and HTML in it."""
+    if format_ == "code":
+        return language_of(without_compression(path)) is not None
+    return format_of(path) == format_
+
+
+def check_installed(name: str, format_: str) -> None:
+    """ValueError with the cure, where a format needs a library that is not there."""
+    extra, modules = EXTRAS.get(format_, ("", ()))
+    if missing := [module for module in modules if find_spec(module) is None]:
+        raise ValueError(
+            f"{name}: format {format_} needs {' and '.join(missing)}; pip install 'winnow[{extra}]'"
+        )

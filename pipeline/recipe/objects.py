@@ -68,7 +68,7 @@ class Input:
     source: str
     path: str  # a file, a folder or a pattern; relative to the current directory
     name: str = ""
-    format: Literal["auto", "jsonl", "text"] = "auto"
+    format: Literal["auto", "jsonl", "text", "parquet", "warc", "html", "markdown", "code"] = "auto"
     text: str = "text"  # the field of a record that holds its text
     columns: Mapping[str, ColumnType] = field(default_factory=dict)  # fields of a record to judge by
     max_bytes: Count = _MOST_BYTES  # a longer document is quarantined as too_large

@@ -21,7 +21,7 @@ from pipeline.data.receipts import Receipt
 from pipeline.data.schemas import SCHEMA_VERSION
 from pipeline.data.store import LocalStore
 from pipeline.readers import Reading
-from pipeline.readers.shape import COLUMN_TYPES
+from pipeline.readers.shape import COLUMN_TYPES, OWN_COLUMNS, check_installed
 from pipeline.ship import manifest as manifests
 from pipeline.ship import views
 from pipeline.ship.tokenize import load
@@ -115,7 +115,7 @@ def prepare(recipe: recipes.Recipe, settings: Settings) -> Job:
     work = Work(
         store=LocalStore(folder_of(recipe, settings)),
         readings=readings,
-        placed=place_stages(recipe),
+        placed=place_stages(recipe, readings),
         pack=pack,
         piece_bytes=settings.piece_bytes,
         buckets=settings.buckets,
@@ -129,18 +129,18 @@ def folder_of(recipe: recipes.Recipe, settings: Settings) -> str:
     return path if settings.limit is None else f"{path.rstrip('/')}.first-{settings.limit}"
 
 
-def place_stages(recipe: recipes.Recipe) -> Placed:
+def place_stages(recipe: recipes.Recipe, readings: Mapping[str, Reading]) -> Placed:
     try:
-        return place(recipe.stages, chosen_columns(recipe))
+        return place(recipe.stages, chosen_columns(recipe, readings))
     except PlaceError as error:
         raise SetupError(("stages", error.index), str(error)) from error
 
 
-def chosen_columns(recipe: recipes.Recipe) -> dict[str, pa.DataType]:
+def chosen_columns(recipe: recipes.Recipe, readings: Mapping[str, Reading]) -> dict[str, pa.DataType]:
     """The columns that inputs bring along, with their types; two inputs agree on one."""
     types: dict[str, str] = {}
     for index, one in enumerate(recipe.inputs):
-        for column, kind in one.columns.items():
+        for column, kind in readings[one.name].columns:
             if types.setdefault(column, kind) != kind:
                 said = f"{one.name}: column {column!r} is {kind} here and {types[column]} in another input; make them one"
                 raise SetupError(("inputs", index, "columns"), said)
@@ -149,7 +149,14 @@ def chosen_columns(recipe: recipes.Recipe) -> dict[str, pa.DataType]:
 
 def reading_of(one: recipes.Input) -> Reading:
     format_ = guess_format(one.name, one.path) if one.format == "auto" else one.format
-    columns = tuple(sorted(one.columns.items()))
+    check_installed(one.name, format_)
+    kinds: dict[str, str] = dict(one.columns)
+    for column, kind in OWN_COLUMNS.get(format_, ()):
+        if kinds.setdefault(column, kind) != kind:
+            raise ValueError(
+                f"{one.name}: column {column!r} of format {format_} is {kind}; say that, or leave it out"
+            )
+    columns = tuple(sorted(kinds.items()))
     return Reading(one.name, one.source, format_, one.text, columns, one.max_bytes)
 
 

@@ -80,6 +80,7 @@ class Tally:
 
     digests: list[str] = field(default_factory=list)  # of the raw bytes
     records: list[int] = field(default_factory=list)
+    passed_over: list[dict[str, int]] = field(default_factory=list)  # records by type
     replaced: int = 0  # literal U+FFFC
 
     def files(self, pieces: list[Piece], quarantined: list[dict[str, Any]]) -> dict[str, str]:
@@ -89,7 +90,8 @@ class Tally:
 
 def extents(split: Split, tally: Tally) -> list[dict[str, Any]]:
     """Each extent with its fingerprint and the digest of its raw bytes, so that a touched but equal file is known again."""
-    rows = zip(split.extents, split.prints, tally.digests, tally.records, strict=False)
+    found = tally.digests, tally.records, tally.passed_over
+    rows = zip(split.extents, split.prints, *found, strict=False)
     return [
         {
             "file": extent.relative,
@@ -98,8 +100,9 @@ def extents(split: Split, tally: Tally) -> list[dict[str, Any]]:
             "print": mark,
             "digest": raw,
             "records": records,
+            "passed_over": passed_over,
         }
-        for extent, mark, raw, records in rows
+        for extent, mark, raw, records, passed_over in rows
     ]
 
 
@@ -126,6 +129,7 @@ def count(stream: Generator[Read, None, Total], tally: Tally) -> Iterator[Read]:
     total = yield from stream
     tally.digests.append(total.digest)
     tally.records.append(total.records)
+    tally.passed_over.append(dict(total.passed_over))
     tally.replaced += total.replaced
 
 

@@ -18,7 +18,8 @@ from pipeline.data.ids import COMPRESSIONS, file_digest, without_compression
 from pipeline.data.keys import digest
 from pipeline.data.receipts import FOLDER, Receipt
 from pipeline.data.store import LocalStore
-from pipeline.readers import Extent, Reading, format_of, raw_digest
+from pipeline.readers import Extent, Reading, fits, format_of, raw_digest
+from pipeline.readers.shape import FORMATS
 from pipeline.steps.ingest import UNREADABLE, fingerprint, open_file, receipt_of
 from pipeline.steps.work import Split, Work, reading_key
 
@@ -90,7 +91,7 @@ def plan(work: Work, paths: Mapping[str, str], limit: int | None = None) -> Plan
         cuts = (
             limited(files, name, limit)
             if limit is not None
-            else list(cut(files, name, known.batches(name), work.piece_bytes))
+            else list(cut(files, reading, known.batches(name), work.piece_bytes))
         )
         splits += [replace(one, key=split_key(one, reading), reading=reading_key(reading)) for one in cuts]
     aliases = tuple(alias for split in splits if (alias := known.alias(split)))
@@ -115,7 +116,7 @@ def find_files(path: str, reading: Reading, name: str) -> tuple[list[File], int]
     if not found:
         raise no_files(name, path)
     single = len(found) == 1 and found[0] == path
-    taken = found if single else [one for one in found if takes(one, reading)]
+    taken = found if single else [one for one in found if fits(one, reading.format)]
     if not taken:
         raise PlanError(
             name,
@@ -130,20 +131,18 @@ def no_files(name: str, path: str) -> PlanError:
     return PlanError(name, f"no file matches {path!r}{where}; give a file, a folder, or a glob in quotes")
 
 
-def takes(path: str, reading: Reading) -> bool:
-    return format_of(path) == reading.format
-
-
 def guess_format(name: str, path: str) -> str:
-    """The one format of an input's files, by their names."""
+    """The one format of an input's files, by their names; a README beside them says nothing of it."""
     files = list_files(path)[1]
-    found = sorted({kind for one in files if (kind := format_of(one))})
+    named = [one for one in files if not os.path.basename(one).startswith("README") or one == path]
+    found = sorted({kind for one in named if (kind := format_of(one))})
     if len(found) == 1:
         return found[0]
     if not files:
         raise no_files(name, path)
     what = f"files of several formats ({', '.join(found)})" if found else "no file of a known format"
-    raise PlanError(name, f"{path!r} has {what}; say which with format:")
+    known = f"; there are {', '.join(FORMATS)}" if not found else ""
+    raise PlanError(name, f"{path!r} has {what}; say which with format:{known}")
 
 
 def list_files(path: str) -> tuple[str, list[str]]:
@@ -188,13 +187,13 @@ def refuse_shared_addresses(files: list[File], name: str) -> None:
 # Cutting
 
 
-def cut(files: Iterable[File], name: str, batches: int | None, piece_bytes: int) -> Iterator[Split]:
+def cut(files: Iterable[File], reading: Reading, batches: int | None, piece_bytes: int) -> Iterator[Split]:
     """Ranges of large files, whole archives, batches of small files."""
-    small: list[File] = []
+    name, small = reading.name, list[File]()
     for file in files:
         if file.weight * 4 <= piece_bytes:
             small.append(file)
-        elif file.packed or file.bytes <= piece_bytes or not cuttable(file):
+        elif file.packed or file.bytes <= piece_bytes or not cuttable(file, reading):
             yield split_of(name, [(file, 0, None)])
         else:
             yield from ranges(name, file, piece_bytes)
@@ -204,8 +203,9 @@ def cut(files: Iterable[File], name: str, batches: int | None, piece_bytes: int)
         yield from deal(name, small, count)
 
 
-def cuttable(file: File) -> bool:
-    return format_of(file.path) == "jsonl" or format_of(file.path) is None
+def cuttable(file: File, reading: Reading) -> bool:
+    """Lines by the byte they begin at, and row groups of files whose digests know that they are Parquet, by their name."""
+    return reading.format == "jsonl" or (reading.format == "parquet" and file.path.endswith(".parquet"))
 
 
 def ranges(name: str, file: File, piece_bytes: int) -> Iterator[Split]:
