@@ -12,6 +12,7 @@ COMMANDS = {  # name → module below pipeline.cli; the function has the command
     "recipe": "recipe",
     "manifest": "manifest",
     "clean": "clean",
+    "mix": "mix",
     "demo": "demo",
     "completion": "completion",
 }
