@@ -5,6 +5,8 @@ import json
 from hashlib import blake2b
 from typing import Any
 
+from pipeline.data.files import contents
+
 
 def digest(*parts: Any) -> str:
     """32 hex digits of plain values (text, numbers, None, lists, mappings with text keys), order of mappings aside."""
@@ -13,10 +15,17 @@ def digest(*parts: Any) -> str:
 
 
 def describe(value: Any) -> Any:
-    """Plain values that tell one stage, measure or setting from another: class, version and every field."""
+    """Plain values that tell one stage, measure or setting from another: class, version and every field.
+
+    Of fields that hold paths (the class names them in `files`) the digests of what lies there, never the paths.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: describe(getattr(value, field.name)) for field in dataclasses.fields(value)}
         kind: Any = type(value)
+        loaded = getattr(kind, "files", ())
+        fields = {
+            name: (contents if name in loaded else describe)(getattr(value, name))
+            for name in (field.name for field in dataclasses.fields(value))
+        }
         return {"class": f"{kind.__module__}:{kind.__qualname__}", "version": kind.version, "fields": fields}
     if isinstance(value, dict | tuple | list | frozenset | set):
         return describe_many(value)

@@ -19,6 +19,7 @@ STAGES: dict[str, str] = {
     "refinedweb_lines": "pipeline.rules.refinedweb:RefinedWebLines",
     "gopher_quality": "pipeline.rules.gopher:GopherQuality",
     "chinese_quality": "pipeline.rules.chinese:ChineseQuality",
+    "contamination": "pipeline.rules.contamination:Contamination",
     "exact_duplicates": "pipeline.comparisons.exact:ExactDuplicates",
     "sample": "pipeline.rules.sample:Sample",
 }

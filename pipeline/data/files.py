@@ -1,0 +1,73 @@
+"""Files that a stage loads: named beside the recipe, told apart by what is in them.
+
+A stage or measure says in `files` which of its fields hold a path, a pattern, or a list of them. In keys such a field
+stands as the digests of the files' bytes (`data/keys.py`): where a file lies and what it is called changes no key.
+"""
+
+import dataclasses
+import glob
+import os
+from collections.abc import Iterable
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+from pipeline.data.ids import COMPRESSIONS
+
+T = TypeVar("T")
+Paths = str | tuple[str, ...] | list[str]
+
+
+def located(stage: T, folder: str) -> T:
+    """The stage, its relative paths made to begin at `folder`, where the recipe lies; "" is the current directory."""
+    names = getattr(stage, "files", ())
+    thing: Any = stage
+    return dataclasses.replace(thing, **{name: joined(folder, getattr(stage, name)) for name in names})
+
+
+def joined(folder: str, paths: Paths) -> Paths:
+    if isinstance(paths, str):
+        return os.path.join(folder, paths)
+    return tuple(os.path.join(folder, path) for path in paths)
+
+
+def matching(paths: Paths) -> list[str]:
+    """The files that paths, patterns and folders name, sorted; `*.jsonl` also finds a.jsonl.zst.
+
+    ValueError where one names no file: missing input is an error.
+    """
+    found = set[str]()
+    for path in [paths] if isinstance(paths, str) else paths:
+        pattern = os.path.join(glob.escape(path), "*") if os.path.isdir(path) else path
+        taken = [
+            one for end in ("", *COMPRESSIONS) for one in glob.glob(pattern + end) if os.path.isfile(one)
+        ]
+        if not taken:
+            raise ValueError(f"no file matches {path!r}; a relative path begins where the recipe lies")
+        found.update(taken)
+    return sorted(found)
+
+
+def contents(paths: Paths) -> list[str]:
+    """The digests of the files that a stage names, in an order that no name changes."""
+    return sorted(content(path) for path in matching(paths))
+
+
+def content(path: str) -> str:
+    """32 hex digits of a file's bytes; a file is read once while its size and time of change stay."""
+    found = os.stat(path)
+    return digest_of(path, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def digest_of(path: str, _size: int, _changed: int) -> str:
+    with open(path, "rb") as file:
+        return bytes_digest(iter(lambda: file.read(1 << 20), b""))
+
+
+def bytes_digest(chunks: Iterable[bytes]) -> str:
+    """32 hex digits of bytes that come in chunks."""
+    digest = blake2b(digest_size=16)
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()

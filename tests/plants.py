@@ -1,0 +1,121 @@
+"""Benchmark items planted in documents, as they get about: retyped, reset, without answers, in the middle of a book."""
+
+import json
+import random
+import re
+import string
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pipeline.data.files import content
+from pipeline.measures.benchmarks import Benchmark, Fields, Item, benchmark, name_of
+from pipeline.measures.contamination import BenchmarkHits
+from tests import world
+
+FULL_WIDTH = {code: code + 0xFEE0 for code in range(0x21, 0x7F)} | {0x20: 0x3000}
+MARKS = string.punctuation + "，。？！：；、（）《》“”‘’…—·"
+OTHER_MARKS = str.maketrans(",.?!:;()'\"-", "，。？！：；（）’”—")
+
+Change = Callable[[str, random.Random], str]
+
+
+def whitespace(text: str, chance: random.Random) -> str:
+    """Other white space between words; lines are broken anew, Chinese too."""
+    spaces = [" ", "  ", "\n", "\t", "\u3000", " \n\n ", "\u00a0"]
+    reset = re.sub(r"\s+", lambda _: chance.choice(spaces), text)
+    return re.sub(r"(?<=[一-鿿])(?=[一-鿿])", lambda _: "\n" if chance.random() < 0.1 else "", reset)
+
+
+def punctuation(text: str, chance: random.Random) -> str:
+    """Taken out, turned to spaces, or of another kind."""
+    way = chance.randrange(3)
+    if way == 2:
+        return text.translate(OTHER_MARKS)
+    return text.translate(dict.fromkeys(map(ord, MARKS), None if way else " "))
+
+
+def case(text: str, chance: random.Random) -> str:
+    return chance.choice([str.upper, str.lower, str.title, str.swapcase])(text)
+
+
+def full_width(text: str, _: random.Random) -> str:
+    return text.translate(FULL_WIDTH)
+
+
+def as_it_is(text: str, _: random.Random) -> str:
+    return text
+
+
+def in_a_book(text: str, chance: random.Random) -> str:
+    """In the middle of some 40,000 characters."""
+    write = world.chinese if re.search("[一-鿿]", text) else world.english
+    return "\n\n".join([write(chance, 4000), text, write(chance, 4000)])
+
+
+KINDS: dict[str, tuple[bool, Change]] = {
+    "verbatim": (True, as_it_is),
+    "white space": (True, whitespace),
+    "punctuation": (True, punctuation),
+    "case": (True, case),
+    "full-width": (True, full_width),
+    "in a book": (True, in_a_book),
+    "no answer": (False, as_it_is),
+}
+"""What is done to an item: (with choices and answer, how it is changed)."""
+
+
+def written(item: Item, whole: bool) -> str:
+    """The item as a page would show it."""
+    choices = [f"{string.ascii_uppercase[at % 26]}. {choice}" for at, choice in enumerate(item.choices)]
+    return "\n".join([item.question, *choices, f"Answer: {item.answer}"] if whole else [item.question])
+
+
+def planted(item: Item, kind: str, chance: random.Random) -> str:
+    whole, change = KINDS[kind]
+    return change(written(item, whole), chance)
+
+
+def is_long(item: Item) -> bool:
+    """13 words, or 20 Chinese characters, and more."""
+    return len(item.question.split()) >= 13 or len(re.findall("[一-鿿]", item.question)) >= 20
+
+
+def hits_of(path: str) -> BenchmarkHits:
+    return BenchmarkHits(str(path), name_of(str(path)), content(str(path)))
+
+
+def opened(path: str) -> Benchmark:
+    return benchmark(str(path), content(str(path)), Fields())
+
+
+PEOPLE = "王敏 李娜 张伟 刘洋 陈静 杨帆 赵磊 黄蓉 周涛 吴桐 徐霞 孙悦 马超 朱琳 胡军".split()
+PLACES = "超市 书店 果园 学校 车站 工地 农场 图书馆 体育馆 花店".split()
+THINGS = "苹果 铅笔 作业本 矿泉水 鸡蛋 玫瑰 篮球 课外书 西瓜 毛巾".split()
+PROVINCES = (
+    "河北 山西 辽宁 吉林 黑龙江 江苏 浙江 安徽 福建 江西 山东 河南 湖北 湖南 广东 海南 四川 贵州 云南 陕西 甘肃 青海".split()
+)
+
+
+def chinese_items(count: int = 200) -> Iterator[dict[str, str]]:
+    """A Chinese benchmark, made here: short questions of one line, and sums told as stories."""
+    chance = random.Random(8)
+    for province in PROVINCES:
+        yield {"question": f"{province}省的省会是哪座城市？", "answer": f"{province}的省会"}
+    for _ in range(count - len(PROVINCES)):
+        one, other = chance.sample(PEOPLE, 2)
+        first, second = chance.sample(THINGS, 2)
+        few, many, price = chance.randint(2, 9), chance.randint(11, 99), chance.randint(2, 30)
+        stories = [
+            f"{one}在{chance.choice(PLACES)}买了{many}个{first}，每个{price}元，又送给{other}{few}个，剩下的{first}一共值多少元？",
+            f"{chance.choice(PLACES)}里原有{many}箱{first}，{one}运走{few}箱，{other}又运来{price}箱{second}，现在共有多少箱？",
+            f"{one}和{other}同时从{chance.choice(PLACES)}出发，相背而行，{one}每分钟走{many}米，{other}每分钟走{many + price}米，{few}分钟后两人相距多少米？",
+        ]
+        yield {"question": chance.choice(stories), "answer": str(chance.randint(10, 999))}
+
+
+def chinese_benchmark(folder: Path) -> Path:
+    """made_zh.jsonl in a folder."""
+    path = folder / "made_zh.jsonl"
+    lines = [json.dumps(item, ensure_ascii=False) for item in chinese_items()]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
