@@ -47,10 +47,13 @@ def as_it_is(text: str, _: random.Random) -> str:
 
 
 def in_a_book(text: str, chance: random.Random) -> str:
-    """In the middle of some 40,000 characters."""
-    write = world.chinese if re.search("[一-鿿]", text) else world.english
-    return "\n\n".join([write(chance, 4000), text, write(chance, 4000)])
+    """In the middle of some 40,000 bytes."""
+    book = BOOKS[bool(re.search("[一-鿿]", text))]
+    at, middle = chance.randrange(len(book) // 2), len(book) // 4
+    return "\n\n".join([book[at : at + middle], text, book[at + middle : at + 2 * middle]])
 
+
+BOOKS = world.english(random.Random(6), 16_000), world.chinese(random.Random(6), 28_000)
 
 KINDS: dict[str, tuple[bool, Change]] = {
     "verbatim": (True, as_it_is),
@@ -88,11 +91,48 @@ def opened(path: str) -> Benchmark:
     return benchmark(str(path), content(str(path)), Fields())
 
 
-PEOPLE = "王敏 李娜 张伟 刘洋 陈静 杨帆 赵磊 黄蓉 周涛 吴桐 徐霞 孙悦 马超 朱琳 胡军".split()
-PLACES = "超市 书店 果园 学校 车站 工地 农场 图书馆 体育馆 花店".split()
-THINGS = "苹果 铅笔 作业本 矿泉水 鸡蛋 玫瑰 篮球 课外书 西瓜 毛巾".split()
+PEOPLE = (
+    "王敏",
+    "李娜",
+    "张伟",
+    "刘洋",
+    "陈静",
+    "杨帆",
+    "赵磊",
+    "黄蓉",
+    "周涛",
+    "吴桐",
+    "徐霞",
+    "孙悦",
+    "马超",
+    "朱琳",
+    "胡军",
+)
+PLACES = ("超市", "书店", "果园", "学校", "车站", "工地", "农场", "图书馆", "体育馆", "花店")
+THINGS = ("苹果", "铅笔", "作业本", "矿泉水", "鸡蛋", "玫瑰", "篮球", "课外书", "西瓜", "毛巾")
 PROVINCES = (
-    "河北 山西 辽宁 吉林 黑龙江 江苏 浙江 安徽 福建 江西 山东 河南 湖北 湖南 广东 海南 四川 贵州 云南 陕西 甘肃 青海".split()
+    "河北",
+    "山西",
+    "辽宁",
+    "吉林",
+    "黑龙江",
+    "江苏",
+    "浙江",
+    "安徽",
+    "福建",
+    "江西",
+    "山东",
+    "河南",
+    "湖北",
+    "湖南",
+    "广东",
+    "海南",
+    "四川",
+    "贵州",
+    "云南",
+    "陕西",
+    "甘肃",
+    "青海",
 )
 
 

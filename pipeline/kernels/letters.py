@@ -17,6 +17,15 @@ from numba import njit
 from pipeline.kernels.hashing import finish
 from pipeline.kernels.text import SOLO, buffers, classes, decode
 
+PLAIN_HAN = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0x20000, 0x2F800), (0x30000, 0x32400))  # give themselves
+OTHERS = (
+    (0, 0x3400),
+    (0x4DC0, 0x4E00),
+    (0xA000, 0xD800),
+    (0xE000, 0x20000),
+    (0x2F800, 0x2FA20),
+    (0xE0000, 0xE0200),
+)
 GRAM = 36  # weight: 12 Han characters, some 8 English words
 ANCHOR = 12  # weight: what finds items that are lighter than a gram
 LETTER, DIGIT, CHARACTER = 1, 2, 3  # weights: of a letter, a digit, a character of an unspaced script
@@ -83,7 +92,11 @@ def foldings() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """
     flat = np.full(8192 * 256, GAP, np.int32)
     spelt: list[list[int]] = []
-    for code in chain(range(0xD800), range(0xE000, 0x32400), range(0xE0000, 0xE0200)):
+    for low, high in PLAIN_HAN:
+        codes = np.arange(low, high, dtype=np.uint32)
+        known = np.strings.isalnum(codes.view("U1"))
+        flat[low:high] = np.where(known, codes | CHARACTER << WEIGH, GAP)
+    for code in chain(*(range(low, high) for low, high in OTHERS)):
         given = folded(chr(code))
         if len(given) > 1:
             spelt.append(given)
@@ -106,9 +119,13 @@ def folded(character: str) -> list[int]:
     if kind in NOTHING:
         return [PART if kind in MARKS else WIDE if character.isspace() else GAP]
     plain = kind == "Lo" and not unicodedata.decomposition(character) and not "가" <= character <= "힣"
-    parts = character if plain else decomposed(decomposed(character).casefold())
-    found = [weighed(part) for part in parts if part.isalnum() and unicodedata.category(part) not in MARKS]
+    parts = character if plain else decomposed(unmarked(decomposed(character)).casefold())
+    found = [weighed(part) for part in unmarked(parts) if part.isalnum()]
     return found[: len(character.encode())] or [WIDE if character.isspace() else GAP]
+
+
+def unmarked(text: str) -> str:
+    return "".join(one for one in text if unicodedata.category(one) not in MARKS)
 
 
 def decomposed(text: str) -> str:

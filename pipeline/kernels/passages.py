@@ -70,14 +70,14 @@ def index(spelt: Letters, rows: np.ndarray) -> Passages:
     hashes = np.concatenate([spelt.gram[heavy], spelt.anchor[anchors]])
     tokens = np.concatenate([heavy, anchors])
     order = np.lexsort((tokens, hashes))
-    keys, counts = np.unique(hashes, return_counts=True)
+    tokens, hashes = tokens[order], hashes[order]
+    firsts = np.flatnonzero(np.append(True, hashes[1:] != hashes[:-1])) if len(hashes) else order
+    keys, kinds = hashes[firsts], light[passage[tokens[firsts]]]
     slots = np.zeros(power_above(2 * len(keys)), np.int32)
     file_keys(keys, slots)
-    postings = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    filed = passage[tokens[order]], place[tokens[order]]
-    tables = sieve(np.unique(spelt.gram[heavy])), sieve(spelt.anchor[anchors])
     own = rows.astype(np.int32), spelt.letters, spelt.bounds, light.astype(np.uint8)
-    return Passages(*own, keys, postings, *filed, slots, *tables)
+    filed = keys, np.append(firsts, len(hashes)), passage[tokens], place[tokens]
+    return Passages(*own, *filed, slots, sieve(keys[~kinds]), sieve(keys[kinds]))
 
 
 def anchor_tokens(spelt: Letters, passage: np.ndarray, light: np.ndarray) -> np.ndarray:
@@ -420,7 +420,7 @@ def count_uncommon(  # noqa: PLR0913, PLR0917 - hits, passages, and what is comm
         while begin < len(marked[0]) and marked[0][begin] == one:
             at: Any = np.int64(marked[1][begin])
             load: Any = 0
-            while load < GRAM:
+            while load < GRAM and at < size:
                 free[at] = False
                 load += np.int64(letters[first + at] >> WEIGH)
                 at += 1

@@ -53,16 +53,17 @@ class Weighed(NamedTuple):
 
 @dataclass(frozen=True)
 class Contamination:
-    """Drop documents in which more than `max_coverage` of a benchmark's question stands, in a window of twice its length.
+    """Drop documents in which more than half of a benchmark's question stands, within twice its length.
 
-    Coverage counts letters in runs of some 8 words (12 Han characters) or more, whatever the case, width, punctuation and white
-    space (n-grams of 8 and half of the item: Tülu 3, Lambert et al. 2024, section 3.2; any shared 8-gram drops 94 rows of GSM8K's own
-    train set, half of the item none). A question of up to `whole_words` must stand whole; the limit falls from there to `max_coverage`
-    at `eased_words`, as in decon (Ai2 2025: exact up to 20 of its tokens, eased up to 50). N-grams that stand outside of their
-    items in more than `max_documents` documents count on neither side (GPT-3, Brown et al. 2020, appendix C: 10).
+    Coverage counts letters in runs of some 8 words (12 Han characters) or more, whatever the case, width, punctuation and
+    white space: n-grams of 8 and half of the item are those of Tülu 3 (Lambert et al. 2024), where any shared 8-gram drops 94
+    rows of GSM8K's own train set. A question of up to `whole_words` must stand whole; from there the limit falls to
+    `max_coverage` at `eased_words`, as in decon (Ai2: exact up to 20 of its tokens, eased up to 50). N-grams that stand
+    outside of their items in more than `max_documents` documents count on neither side (after GPT-3, Brown et al. 2020,
+    appendix C).
     """
 
-    benchmarks: str | tuple[str, ...]  # files, patterns or folders, beside the recipe
+    benchmarks: str | tuple[str, ...] = "benchmarks/*.jsonl"  # files, patterns, folders; beside the recipe
     max_coverage: float = 0.5
     whole_words: float = 13  # an unspaced character is 13/20 of a word
     eased_words: float = 40

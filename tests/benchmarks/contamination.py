@@ -105,7 +105,9 @@ class Row:
         return sum(self.found[key] for key in asked) / total if total else None
 
 
-def measured(folder: Path, shared: Path = SHARED, count: int = PLANTS) -> tuple[list[Row], dict[str, Counter]]:
+def measured(
+    folder: Path, shared: Path = SHARED, count: int = PLANTS
+) -> tuple[list[Row], dict[str, Counter]]:
     """A row a benchmark; and of each corpus how many documents it has and how many fall."""
     paths = [*sorted(map(str, (shared / "benchmarks").glob("*.zst"))), str(chinese_benchmark(folder))]
     rule = Contamination(tuple(paths))
@@ -144,7 +146,13 @@ def markdown(table: list[Row], corpora: dict[str, Counter]) -> str:
     for row in table:
         found, wrong = sum(row.found.values()), sum(row.negatives.values())
         every = [share(row.recall(True, kind)) for kind in kinds]
-        cells = [row.name, f"{row.items:,}", share(found / (found + wrong)), share(row.recall(True)), share(row.recall(False))]
+        cells = [
+            row.name,
+            f"{row.items:,}",
+            share(found / (found + wrong)),
+            share(row.recall(True)),
+            share(row.recall(False)),
+        ]
         lines.append(f"| {' | '.join([*cells, *every])} |")
     lines += ["", "| documents that nobody planted | | fall |", "|---|---:|---:|"]
     lines += [f"| {name} | {count['documents']:,} | {count['fallen']:,} |" for name, count in corpora.items()]

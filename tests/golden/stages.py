@@ -6,17 +6,22 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.data.files import content
 from pipeline.measures.chinese import RepeatedGrams
+from pipeline.measures.contamination import BenchmarkHits
 from pipeline.measures.refinedweb import LineCuts
 from pipeline.measures.surface import Surface
 from pipeline.measures.text_key import TextKey
 from pipeline.rules.chinese import ChineseQuality
+from pipeline.rules.contamination import Contamination
 from pipeline.rules.gopher import GopherQuality
 from pipeline.rules.refinedweb import RefinedWebLines
 
 FILE = Path(__file__).with_suffix(".json")
-MEASURES = (Surface(), RepeatedGrams(), TextKey(), LineCuts())
-RULES = (GopherQuality(), ChineseQuality(), RefinedWebLines())
+BENCHMARK = str(Path(__file__).with_name("benchmark.jsonl"))
+HITS = BenchmarkHits(BENCHMARK, "benchmark", content(BENCHMARK))
+MEASURES = (Surface(), RepeatedGrams(), TextKey(), LineCuts(), HITS)
+RULES = (GopherQuality(), ChineseQuality(), RefinedWebLines(), Contamination(BENCHMARK))
 TEXTS = {
     "empty": "",
     "en_prose": "It was the best of times, and it was the worst of times that we have ever been with. " * 4,
