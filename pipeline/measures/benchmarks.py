@@ -21,12 +21,9 @@ SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 QUESTIONS = ("question", "prompt", "problem", "input")
 ANSWERS = ("answer", "target", "solution", "canonical_solution", "gt_answer_details")
 CHOICES = ("choices", "options")
-SHORTEST = (
-    16  # weight of letters (kernels/letters.py) below which a question alone says nothing: some 4 words
-)
-GENERIC = (
-    60  # weight below which a question that is asked with several sets of choices says nothing: 13 words
-)
+SHORTEST = 16  # weight (kernels/letters.py) below which a question alone says nothing: some 4 words
+GENERIC = 60  # weight below which a question with many sets of choices says nothing: 13 words
+MANY = 3  # two are mostly one question that the benchmark has twice
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,7 @@ def passages(items: list[Item]) -> Iterator[tuple[int, str]]:
     """(line, text) of all that is looked for, lines ascending; equal passages once.
 
     A question stands for its item, whatever is answered. One that says nothing alone, because it is short or asked with
-    several sets of choices ("Which of the following is true?"), is looked for with its choices after it, bare and
+    many sets of choices ("Which of the following is true?"), is looked for with its choices after it, bare and
     lettered, or with its answer where it has none.
     """
     spelt = letters(pa.array([one.question for one in items], pa.string()))
@@ -131,7 +128,7 @@ def passages(items: list[Item]) -> Iterator[tuple[int, str]]:
         asked[key].add(one.choices)
     done = set[bytes]()
     for one, key, load in zip(items, normal, weight, strict=True):
-        generic = load < SHORTEST or (load < GENERIC and len(asked[key]) > 1)
+        generic = load < SHORTEST or (load < GENERIC and len(asked[key]) >= MANY)
         if not generic and key not in done:
             done.add(key)
             yield one.line, one.question

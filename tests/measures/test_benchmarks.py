@@ -93,17 +93,21 @@ def test_a_question_that_says_nothing_alone_is_looked_for_with_its_choices_or_an
     items = [
         item(1, "Which of the following is true?", "Water is wet.", "Fire is cold."),
         item(2, "Which of the following is true?", "Snow is black.", "Coal is black."),
-        item(3, "Inflation", answer="is a general rise of prices"),
+        item(3, "Which of the following is true?", "One is two.", "One is one."),
+        item(4, "Inflation", answer="is a general rise of prices"),
     ]
     assert list(passages(items)) == [
         (1, "Which of the following is true? Water is wet. Fire is cold."),
         (1, "Which of the following is true? A. Water is wet. B. Fire is cold."),
         (2, "Which of the following is true? Snow is black. Coal is black."),
         (2, "Which of the following is true? A. Snow is black. B. Coal is black."),
-        (3, "Inflation is a general rise of prices"),
+        (3, "Which of the following is true? One is two. One is one."),
+        (3, "Which of the following is true? A. One is two. B. One is one."),
+        (4, "Inflation is a general rise of prices"),
     ]
 
 
-def test_the_same_short_question_with_the_same_choices_is_no_generic_one():
-    items = [item(n, "Is the big dog brown or white?", "brown", "white") for n in (1, 2)]
+def test_a_short_question_that_is_asked_again_is_no_generic_one():
+    items = [item(n, "Is the big dog brown or white?", "brown", "white") for n in (1, 2, 3)]
+    items.append(item(4, "Is the big dog brown or white?", "white", "brown"))
     assert list(passages(items)) == [(1, items[0].question)]
