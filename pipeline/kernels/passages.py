@@ -17,6 +17,7 @@ KEPT = 8  # passages of a text that are told in full
 NEARLY = 0.9  # of a passage: then its n-grams are no strays
 WINDOW = 2  # lengths of a passage
 SPARSE = 32  # bits a key in the tables that most tokens are turned away by
+SHARED = 16  # places of an n-gram beyond which it is a phrase of the benchmark itself
 NONE = -1
 
 
@@ -58,14 +59,19 @@ class Found(NamedTuple):
     stray: np.ndarray  # int32[strays], ascending within a text
 
 
-def index(spelt: Letters, rows: np.ndarray) -> Passages:
-    """Passages for `find`, from their letters; `rows` as in Passages. Passages lighter than an anchor are never found."""
+def index(spelt: Letters, rows: np.ndarray, shared: int = SHARED) -> Passages:
+    """Passages for `find`, from their letters; `rows` as in Passages. Passages lighter than an anchor are never found.
+
+    N-grams that stand at more than `shared` places nominate nothing, but in passages that have no others: they are the
+    benchmark's own phrases, and what they are part of is found by what stands beside them.
+    """
     count = len(rows)
     weights = np.concatenate([[0], np.cumsum(spelt.letters >> WEIGH, dtype=np.int64)])
     light = np.diff(weights[spelt.bounds]) < GRAM
     passage = np.repeat(np.arange(count, dtype=np.int32), np.diff(spelt.tokens))
     place = (spelt.starts - spelt.bounds[passage]).astype(np.int32)
     heavy = np.flatnonzero((spelt.gram != 0) & ~light[passage])
+    heavy = telling(heavy, spelt.gram, passage, shared)
     anchors = anchor_tokens(spelt, passage, light)
     hashes = np.concatenate([spelt.gram[heavy], spelt.anchor[anchors]])
     tokens = np.concatenate([heavy, anchors])
@@ -78,6 +84,14 @@ def index(spelt: Letters, rows: np.ndarray) -> Passages:
     own = rows.astype(np.int32), spelt.letters, spelt.bounds, light.astype(np.uint8)
     filed = keys, np.append(firsts, len(hashes)), passage[tokens], place[tokens]
     return Passages(*own, *filed, slots, sieve(keys[~kinds]), sieve(keys[kinds]))
+
+
+def telling(tokens: np.ndarray, gram: np.ndarray, passage: np.ndarray, shared: int) -> np.ndarray:
+    """Those of the tokens whose n-gram stands at few places, and those of passages that have no such token."""
+    _, which, times = np.unique(gram[tokens], return_inverse=True, return_counts=True)
+    rare = times[which] <= shared
+    told = np.bincount(passage[tokens[rare]], minlength=int(passage.max(initial=0)) + 1) > 0
+    return tokens[rare | ~told[passage[tokens]]]
 
 
 def anchor_tokens(spelt: Letters, passage: np.ndarray, light: np.ndarray) -> np.ndarray:
@@ -165,7 +179,14 @@ def find_all(spelt: Any, known: Any, sifted: Any, least_coverage: float, depth: 
     strays, stray, stray_count = np.zeros(texts + 1, np.int64), np.empty(16, np.int32), 0
     total = 0
     at = np.zeros(2, np.int64)  # in the sifted tokens
+    grams_sifted, anchors_sifted = sifted
     for text in range(texts):
+        hits[text + 1], strays[text + 1] = total, stray_count
+        end = spelt[7][text + 1]
+        if not (at[0] < len(grams_sifted) and grams_sifted[at[0]] < end) and not (
+            at[1] < len(anchors_sifted) and anchors_sifted[at[1]] < end
+        ):
+            continue
         met, grams = runs_of(text, spelt, known, sifted, at, seen, last)
         if len(met):
             met = met[np.argsort(met[:, 0] << 32 | met[:, 1] - spelt[1][text])]

@@ -22,6 +22,17 @@ class Hit(NamedTuple):
 class Passages:
     texts: list[str]
     rows: list[int]
+    shared: int
+
+    def seeds(self) -> list[dict[int, str]]:
+        """Of each passage the n-grams that nominate, by their first letter."""
+        every = [
+            {token.first: gram for token in tokens if (gram := run_of(found, token.first, GRAM))}
+            for found, tokens in map(letters, self.texts)
+        ]
+        times = Counter(gram for grams in every for gram in grams.values())
+        rare = [{at: gram for at, gram in grams.items() if times[gram] <= self.shared} for grams in every]
+        return [some or grams for some, grams in zip(rare, every, strict=True)]
 
     def anchors(self) -> dict[int, int]:
         """The letter of each light passage that it is found by."""
@@ -39,9 +50,9 @@ class Passages:
         return {passage: first for passage, (_, _, first) in best.items()}
 
 
-def runs_of(text: str, passage: str, anchor: int | None) -> Runs:
+def runs_of(text: str, passage: str, seeds: dict[int, str], anchor: int | None) -> Runs:
     """Every run, in the order of the text. `anchor`: of a light passage, of which the first place counts."""
-    (inside, own), (known, tokens) = letters(text), letters(passage)
+    (inside, own), (known, _) = letters(text), letters(passage)
     begins = {token.first for token in own} | {len(inside)}
     if weight(known) < GRAM:
         places = [token.first - anchor for token in own] if anchor is not None else []
@@ -49,11 +60,10 @@ def runs_of(text: str, passage: str, anchor: int | None) -> Runs:
         return [(at, 0, len(known)) for at in whole if {at, at + len(known)} <= begins][:1]
     found = set()
     for token in own:
-        for other in tokens:
-            gram = run_of(inside, token.first, GRAM)
-            if gram and gram == run_of(known, other.first, GRAM):
-                low, high = other.first, other.first
-                off = token.first - other.first
+        for first, gram in seeds.items():
+            if gram == run_of(inside, token.first, GRAM):
+                low, high = first, first
+                off = token.first - first
                 while low > 0 and off + low > 0 and known[low - 1] == inside[off + low - 1]:
                     low -= 1
                 while high < len(known) and off + high < len(inside) and known[high] == inside[off + high]:
@@ -79,10 +89,10 @@ def joined(letters_covered: set[int]) -> list[tuple[int, int]]:
 
 def find(text: str, known: Passages, least_coverage: float) -> tuple[list[Hit], int, set[str]]:
     """(the hits, how many records have one, the stray grams and light passages)."""
-    anchors, best, hits = known.anchors(), dict[int, float](), dict[int, Hit]()
+    anchors, seeds, best, hits = known.anchors(), known.seeds(), dict[int, float](), dict[int, Hit]()
     for passage, (row, other) in enumerate(zip(known.rows, map(letters, known.texts), strict=True)):
         size = len(other[0])
-        runs = window(runs_of(text, known.texts[passage], anchors.get(passage)), size)
+        runs = window(runs_of(text, known.texts[passage], seeds[passage], anchors.get(passage)), size)
         if not runs:
             continue
         best[passage] = len(covered(runs)) / size
@@ -97,21 +107,9 @@ def find(text: str, known: Passages, least_coverage: float) -> tuple[list[Hit], 
 
 def strays(text: str, known: Passages, best: dict[int, float]) -> set[str]:
     inside, own = letters(text)
-    grams = {run_of(inside, token.first, GRAM) for token in own}
-    nearly = set()
-    for passage, (found, tokens) in enumerate(map(letters, known.texts)):
-        if weight(found) >= GRAM:
-            of = {run_of(found, token.first, GRAM) for token in tokens} - {""}
-            nearly |= of if best.get(passage, 0) >= 0.9 else set()
-    every = {
-        run_of(found, token.first, GRAM)
-        for found, tokens in map(letters, known.texts)
-        if weight(found) >= GRAM
-        for token in tokens
-    }
-    light = {
-        letters(known.texts[passage])[0]
-        for passage in best
-        if weight(letters(known.texts[passage])[0]) < GRAM
-    }
-    return ((grams & every) - nearly - {""}) | light
+    grams = {run_of(inside, token.first, GRAM) for token in own} - {""}
+    every = [set(seeds.values()) for seeds in known.seeds()]
+    nearly = [seeds for passage, seeds in enumerate(every) if best.get(passage, 0) >= 0.9]
+    found = {letters(known.texts[passage])[0] for passage in best}
+    light = {one for one in found if weight(one) < GRAM}
+    return (grams & set().union(*every)) - set().union(*nearly) | light
