@@ -14,7 +14,7 @@ from numba import njit
 from pipeline.kernels.letters import GRAM, WEIGH, Letters
 
 KEPT = 8  # passages of a text that are told in full
-NEARLY = 0.9  # of a passage: then its n-grams are no strays
+NEARLY = 0.9  # of a passage: then n-grams are no strays in that text
 WINDOW = 2  # lengths of a passage
 SPARSE = 32  # bits a key in the tables that most tokens are turned away by
 SHARED = 16  # places of an n-gram beyond which it is a phrase of the benchmark itself
@@ -43,7 +43,7 @@ class Passages(NamedTuple):
 class Found(NamedTuple):
     """Per text the passages that cover best, at most KEPT, and its strays.
 
-    A stray is an n-gram outside of any passage that is nearly whole in the text: the number of its key. A light passage
+    A stray is an n-gram in a text that holds no passage nearly whole: the number of its key. A light passage
     counts as one n-gram wherever it stands: the number of keys + its own.
     """
 
@@ -168,10 +168,7 @@ def find_all(spelt: Any, known: Any, sifted: Any, least_coverage: float, depth: 
     texts, count = len(spelt[7]) - 1, len(rows)
     seen = np.full(count, NONE, np.int64)  # the text in which a passage was last met; there its last run:
     last = np.zeros((count, 2), np.int64)  # its diagonal, and where it ends
-    best = np.zeros(
-        (count, 2), np.int64
-    )  # the text in which a passage was last weighed, and the letters covered
-    best[:, 0] = NONE
+    nearly = np.full(1, NONE, np.int64)  # the last text in which a passage was nearly whole
     hits, records = np.zeros(texts + 1, np.int64), np.zeros(texts, np.int32)
     passage, covered = np.empty(texts * KEPT, np.int32), np.empty(texts * KEPT, np.int32)
     start, stop = np.empty(texts * KEPT, np.int64), np.empty(texts * KEPT, np.int64)
@@ -190,7 +187,7 @@ def find_all(spelt: Any, known: Any, sifted: Any, least_coverage: float, depth: 
         met, grams = runs_of(text, spelt, known, sifted, at, seen, last)
         if len(met):
             met = met[np.argsort(met[:, 0] << 32 | met[:, 1] - spelt[1][text])]
-            windows = best_windows(met, text, bounds, least_coverage, best, depth)
+            windows = best_windows(met, text, known, least_coverage, nearly, depth)
             chosen, records[text] = choose(windows, met, rows, bounds)
             for one in chosen:
                 own = met[windows[one, 0] : windows[one, 1]]
@@ -204,7 +201,7 @@ def find_all(spelt: Any, known: Any, sifted: Any, least_coverage: float, depth: 
                 total += 1
                 run_bounds[total] = run_count
         if len(grams):
-            lone = lonely(grams, text, known, best)
+            lone = grams[grams >= len(known[4])] if nearly[0] == text else grams
             while stray_count + len(lone) > len(stray):
                 stray = np.concatenate((stray, np.empty_like(stray)))
             stray[stray_count : stray_count + len(lone)] = lone
@@ -304,11 +301,12 @@ def parted(first: int, beyond: int, text: int, spelt: Any) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def best_windows(met: Any, text: int, bounds: Any, least_coverage: float, best: Any, depth: Any) -> Any:
+def best_windows(met: Any, text: int, known: Any, least_coverage: float, nearly: Any, depth: Any) -> Any:
     """int64[passages, 3]: of sorted runs, by passage, the first and beyond the last of its best window, and the letters
     that they cover; passages that are covered less aside. The best windows cover most; of equals the first.
     """
     windows, count, first = np.empty((len(met), 3), np.int64), 0, 0
+    bounds, light = known[2], known[3]
     while first < len(met):
         one, beyond = met[first, 0], first
         while beyond < len(met) and met[beyond, 0] == one:
@@ -329,7 +327,8 @@ def best_windows(met: Any, text: int, bounds: Any, least_coverage: float, best: 
             for place in range(met[left, 2], met[left, 3]):
                 depth[place] -= 1
                 letters -= depth[place] == 0
-        best[one, 0], best[one, 1] = text, top[2]
+        if top[2] >= NEARLY * size and not light[one]:
+            nearly[0] = text
         if top[2] >= least_coverage * size:
             count += 1
         first = beyond
@@ -384,25 +383,6 @@ def joined_runs(met: Any) -> Any:
             joined[count, 0], joined[count, 1] = met[one, 2], met[one, 3]
             count += 1
     return joined[:count]
-
-
-@njit(cache=True, nogil=True)
-def lonely(grams: Any, text: int, known: Any, best: Any) -> Any:
-    """int32[...]: the n-grams no passage of which is nearly whole in the text; light passages always."""
-    bounds, keys, postings, passages = known[2], known[4], known[5], known[6]
-    lone, count = np.empty(len(grams), np.int32), 0
-    for key in grams:
-        alone = True
-        if key < len(keys):
-            for posting in range(postings[key], postings[key + 1]):
-                one = passages[posting]
-                if best[one, 0] == text and best[one, 1] >= NEARLY * (bounds[one + 1] - bounds[one]):
-                    alone = False
-                    break
-        if alone:
-            lone[count] = key
-            count += 1
-    return lone[:count]
 
 
 def discount(

@@ -31,8 +31,8 @@ HIT = pa.struct(
 class BenchmarkHits:
     """{name}_hits: the eight items of one benchmark that a document covers most; {name}_items: how many it has in all.
 
-    {name}_strays: the benchmark's n-grams that stand in the document outside of an item that is nearly whole there, by
-    number; their document frequency says which are common. How items are found: kernels/passages.py; which text stands
+    {name}_strays: the benchmark's n-grams that stand in a document which holds no item nearly whole, by number; their
+    document frequency says which are common. How items are found: kernels/passages.py; which text stands
     for an item: measures/benchmarks.py. An item is told from `least_coverage` on.
     """
 

@@ -20,9 +20,9 @@ SHOWN = 120  # characters of an item
 
 @dataclass(frozen=True)
 class StrayDocuments:
-    """How many documents hold an n-gram of a benchmark outside of its items: (gram, documents), ascending by gram.
+    """How many documents hold an n-gram of a benchmark, but none of its items: (gram, documents), ascending by gram.
 
-    Outside: so that an item which was copied a thousand times is no common phrase. At most 8 bytes for each n-gram of
+    Those with an item nearly whole do not count, so that what was copied a thousand times is no common phrase. At most 8 bytes for each n-gram of
     the benchmark: those of MMLU, 500,000, make 4 MB.
     """
 
@@ -58,8 +58,8 @@ class Contamination:
     Coverage counts letters in runs of some 8 words (12 Han characters) or more, whatever the case, width, punctuation and
     white space: n-grams of 8 and half of the item are those of Tülu 3 (Lambert et al. 2024), where any shared 8-gram drops 94
     rows of GSM8K's own train set. A question of up to `whole_words` must stand whole; from there the limit falls to
-    `max_coverage` at `eased_words`, as in decon (Ai2: exact up to 20 of its tokens, eased up to 50). N-grams that stand
-    outside of their items in more than `max_documents` documents count on neither side (after GPT-3, Brown et al. 2020,
+    `max_coverage` at `eased_words`, as in decon (Ai2: exact up to 20 of its tokens, eased up to 50). N-grams that more
+    than `max_documents` documents hold, those with a whole item aside, count on neither side (after GPT-3, Brown et al. 2020,
     appendix C).
     """
 

@@ -133,7 +133,9 @@ def test_eight_are_told_and_all_are_counted():
     ]
     known = known_as(questions, list(range(20)))
     found = find(letters(pa.array([" ".join(questions[5:])])), known, 0.2)
-    assert found.records.tolist() == [16]  # and number 1, which begins as 10 to 19 do; the rest is said by all
+    assert found.records.tolist() == [
+        16
+    ]  # and number 1, which begins as 10 to 19 do; the rest is said by all
     assert found.passage.tolist() == list(range(5, 13))
 
 

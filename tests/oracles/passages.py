@@ -109,7 +109,7 @@ def strays(text: str, known: Passages, best: dict[int, float]) -> set[str]:
     inside, own = letters(text)
     grams = {run_of(inside, token.first, GRAM) for token in own} - {""}
     every = [set(seeds.values()) for seeds in known.seeds()]
-    nearly = [seeds for passage, seeds in enumerate(every) if best.get(passage, 0) >= 0.9]
-    found = {letters(known.texts[passage])[0] for passage in best}
+    found = {letters(known.texts[passage])[0]: share for passage, share in best.items()}
     light = {one for one in found if weight(one) < GRAM}
-    return (grams & set().union(*every)) - set().union(*nearly) | light
+    nearly = any(share >= 0.9 for one, share in found.items() if one not in light)
+    return light if nearly else (grams & set().union(*every)) | light
