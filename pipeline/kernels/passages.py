@@ -151,17 +151,33 @@ def sift(hashes: Any, bits: Any) -> Any:
     return kept[:count]
 
 
+@njit(cache=True, nogil=True)
+def with_keys(tokens: Any, hashes: Any, keys: Any, slots: Any) -> Any:
+    """int32[2, ...]: those of the tokens whose hash is a key, and its number."""
+    kept, count = np.empty((2, len(tokens)), np.int32), 0
+    for token in tokens:
+        key = key_of(hashes[token], keys, slots)
+        if key != NONE:
+            kept[0, count], kept[1, count] = token, key
+            count += 1
+    return kept[:, :count].copy()
+
+
 def find(spelt: Letters, known: Passages, least_coverage: float) -> Found:
     """What stands in each text. Hits of less than `least_coverage` are not told."""
-    tokens = sift(spelt.gram, known.gram_bits), sift(spelt.anchor, known.anchor_bits)
+    sifted = sift(spelt.gram, known.gram_bits), sift(spelt.anchor, known.anchor_bits)
+    hashes = spelt.gram, spelt.anchor
+    keyed = tuple(
+        with_keys(tokens, own, known.keys, known.slots) for tokens, own in zip(sifted, hashes, strict=True)
+    )
     longest = int(np.diff(known.bounds).max(initial=0))
     room = np.zeros(longest + 1, np.int32)
-    return Found(*find_all(tuple(spelt), tuple(known), tokens, least_coverage, room))
+    return Found(*find_all(tuple(spelt), tuple(known), keyed, least_coverage, room))
 
 
 @njit(cache=True, nogil=True)
-def find_all(spelt: Any, known: Any, sifted: Any, least_coverage: float, depth: Any) -> Any:
-    """The fields of Found. `sifted`: the tokens at which a gram, an anchor may be found; `depth`: room, all 0, for how
+def find_all(spelt: Any, known: Any, keyed: Any, least_coverage: float, depth: Any) -> Any:
+    """The fields of Found. `keyed`: the tokens at which a gram, an anchor is found, and its key; `depth`: room, all 0, for how
     often each letter of a passage is covered.
     """
     rows, bounds = known[0], known[2]
@@ -175,16 +191,16 @@ def find_all(spelt: Any, known: Any, sifted: Any, least_coverage: float, depth: 
     run_bounds, run, run_count = np.zeros(texts * KEPT + 1, np.int64), np.empty((16, 2), np.int32), 0
     strays, stray, stray_count = np.zeros(texts + 1, np.int64), np.empty(16, np.int32), 0
     total = 0
-    at = np.zeros(2, np.int64)  # in the sifted tokens
-    grams_sifted, anchors_sifted = sifted
+    at = np.zeros(2, np.int64)  # in the keyed tokens
+    grams_keyed, anchors_keyed = keyed[0][0], keyed[1][0]
     for text in range(texts):
         hits[text + 1], strays[text + 1] = total, stray_count
         end = spelt[7][text + 1]
-        if not (at[0] < len(grams_sifted) and grams_sifted[at[0]] < end) and not (
-            at[1] < len(anchors_sifted) and anchors_sifted[at[1]] < end
+        if not (at[0] < len(grams_keyed) and grams_keyed[at[0]] < end) and not (
+            at[1] < len(anchors_keyed) and anchors_keyed[at[1]] < end
         ):
             continue
-        met, grams = runs_of(text, spelt, known, sifted, at, seen, last)
+        met, grams = runs_of(text, spelt, known, keyed, at, seen, last)
         if len(met):
             met = met[np.argsort(met[:, 0] << 32 | met[:, 1] - spelt[1][text])]
             windows = best_windows(met, text, known, least_coverage, nearly, depth)
@@ -223,20 +239,18 @@ def find_all(spelt: Any, known: Any, sifted: Any, least_coverage: float, depth: 
 
 @njit(cache=True, nogil=True)
 def runs_of(  # noqa: PLR0913, PLR0917 - the state of one walk
-    text: int, spelt: Any, known: Any, sifted: Any, at: Any, seen: Any, last: Any
+    text: int, spelt: Any, known: Any, keyed: Any, at: Any, seen: Any, last: Any
 ) -> Any:
     """(int64[runs, 4]: passage, first letter in the text, first and beyond the last in the passage; int64[grams])."""
-    starts, hashes, end = spelt[2], (spelt[5], spelt[6]), spelt[7][text + 1]
-    light, keys, postings, passages, places, slots = known[3:9]
+    starts, end = spelt[2], spelt[7][text + 1]
+    light, keys, postings, passages, places = known[3:8]
     met, met_count = np.empty((16, 4), np.int64), 0
     grams, gram_count = np.empty(16, np.int64), 0
     for which in range(2):
-        while at[which] < len(sifted[which]) and sifted[which][at[which]] < end:
-            token = sifted[which][at[which]]
+        tokens = keyed[which][0]
+        while at[which] < len(tokens) and tokens[at[which]] < end:
+            token, key = tokens[at[which]], keyed[which][1][at[which]]
             at[which] += 1
-            key = key_of(hashes[which][token], keys, slots)
-            if key == NONE:
-                continue
             if which == 0:
                 grams = roomy(grams, gram_count)
                 grams[gram_count] = key
