@@ -159,3 +159,39 @@ def chinese_benchmark(folder: Path) -> Path:
     lines = [json.dumps(item, ensure_ascii=False) for item in chinese_items()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+QUOTATIONS = (
+    "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of a wife.",
+    "Four score and seven years ago our fathers brought forth on this continent, a new nation, conceived in Liberty, and dedicated to the proposition that all men are created equal.",
+    "We hold these truths to be self-evident, that all men are created equal, that they are endowed by their Creator with certain unalienable Rights, that among these are Life, Liberty and the pursuit of Happiness.",
+    "We the People of the United States, in Order to form a more perfect Union, establish Justice, insure domestic Tranquility, provide for the common defence, promote the general Welfare, and secure the Blessings of Liberty to ourselves and our Posterity, do ordain and establish this Constitution for the United States of America.",
+    "To be, or not to be, that is the question: Whether 'tis nobler in the mind to suffer the slings and arrows of outrageous fortune, or to take arms against a sea of troubles and by opposing end them.",
+    "And so, my fellow Americans: ask not what your country can do for you - ask what you can do for your country.",
+    "Congress shall make no law respecting an establishment of religion, or prohibiting the free exercise thereof; or abridging the freedom of speech, or of the press; or the right of the people peaceably to assemble.",
+    "All human beings are born free and equal in dignity and rights. They are endowed with reason and conscience.",
+    'Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files (the "Software"), to deal in the Software without restriction.',
+    "学而时习之，不亦说乎？有朋自远方来，不亦乐乎？人不知而不愠，不亦君子乎？",
+    "先天下之忧而忧，后天下之乐而乐。",
+    "落霞与孤鹜齐飞，秋水共长天一色。",
+    "道可道，非常道；名可名，非常名。无名天地之始，有名万物之母。",
+    "中华人民共和国是工人阶级领导的、以工农联盟为基础的人民民主专政的社会主义国家。",
+)  # fmt: skip
+"""What everybody quotes: no contamination."""
+
+
+def quoting(chance: random.Random, count: int) -> Iterator[str]:
+    """Pages around a famous quotation, and around several."""
+    for at in range(count):
+        quotes = chance.sample(QUOTATIONS, chance.choice([1, 1, 3]))
+        write = world.chinese if at % 2 else world.english
+        yield "\n".join(part for quote in quotes for part in (write(chance, 60), quote, write(chance, 60)))
+
+
+def tables(chance: random.Random, count: int) -> Iterator[str]:
+    """Numbers in rows: digits, years, prices, times tables."""
+    for at in range(count):
+        high = [10, 100, 2100, 100_000][at % 4]
+        rows = ([str(chance.randrange(high)) for _ in range(12)] for _ in range(60))
+        yield "\n".join(chance.choice([" ", "\t", ", ", " | "]).join(row) for row in rows)
+    yield "\n".join(" ".join(f"{one} x {two} = {one * two}" for two in range(1, 13)) for one in range(1, 13))

@@ -3,7 +3,7 @@
 Found by n-grams, measured by letters: an n-gram that a text and a passage share is stretched both ways as far as their
 letters agree, to a *run*; coverage is the share of the passage's letters that runs cover which begin within a window of
 twice the passage's length. A passage that is lighter than an n-gram counts only where it stands whole, from the
-beginning of a token to the end of one. Hashes only nominate: every run is compared letter by letter.
+beginning of a token to the end of one, and with digits at both ends not among further digits. Hashes only nominate: every run is compared letter by letter.
 """
 
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from pipeline.kernels.letters import GRAM, WEIGH, Letters
+from pipeline.kernels.letters import DIGIT, GRAM, WEIGH, Letters
 
 KEPT = 8  # passages of a text that are told in full
 NEARLY = 0.9  # of a passage: then n-grams are no strays in that text
@@ -304,8 +304,14 @@ def roomy(array: Any, count: int) -> Any:
 
 @njit(cache=True, nogil=True)
 def parted(first: int, beyond: int, text: int, spelt: Any) -> bool:
-    """Whether these letters of a text begin with a token and end with one."""
-    starts, bounds, tokens = spelt[2], spelt[1], spelt[7]
+    """Whether these letters of a text begin with a token and end with one, and are no part of a row of numbers."""
+    letters, bounds, starts, tokens = spelt[0], spelt[1], spelt[2], spelt[7]
+    if bounds[text] < first and beyond < bounds[text + 1]:
+        digits = 0
+        for place in (first - 1, first, beyond - 1, beyond):
+            digits += letters[place] >> WEIGH == DIGIT
+        if digits == 4:
+            return False
     own = starts[tokens[text] : tokens[text + 1]]
     if beyond < bounds[text + 1]:
         after = np.searchsorted(own, beyond)

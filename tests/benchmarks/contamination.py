@@ -1,7 +1,8 @@
 """How well benchmark items are found, as Markdown for the README: `python -m tests.benchmarks.contamination`.
 
 Plants (tests/plants.py) of the nine benchmarks beside the project and of a Chinese one that the suite makes; hard negatives
-are all real corpora: GSM8K's train set, statutes, licences, speeches, poems, tables. What falls of rephrased items is told
+are all real corpora (GSM8K's train set, statutes, licences, speeches, poems), pages that quote what everybody quotes, and
+tables of numbers. What falls of rephrased items is told
 apart: they are the known blind spot of n-grams (methods.md, section 5).
 """
 
@@ -19,7 +20,7 @@ import zstandard
 
 from pipeline.measures.benchmarks import Benchmark
 from pipeline.rules.contamination import Contamination
-from tests.plants import KINDS, chinese_benchmark, is_long, opened, planted
+from tests.plants import KINDS, chinese_benchmark, is_long, opened, planted, quoting, tables
 
 SHARED = Path(__file__).resolve().parents[3] / "shared/data"
 PLANTS = 100  # a benchmark and kind; fewer where it has fewer items
@@ -57,6 +58,13 @@ def negatives(documents: Documents, shared: Path) -> None:
     for path in sorted((shared / "corpus").glob("*.zst")):
         for row in rows(path):
             documents.add(row["text"], path.name.split(".")[0], "", 0)
+
+
+def made_negatives(documents: Documents) -> None:
+    """Pages that quote what everybody quotes, and tables of numbers."""
+    for name, make in (("quotations", quoting), ("number tables", tables)):
+        for text in make(random.Random(4), 1000):
+            documents.add(text, name, "", 0)
 
 
 def rephrased(documents: Documents, shared: Path) -> None:
@@ -115,6 +123,7 @@ def measured(
     documents = Documents()
     plant(documents, known, count)
     negatives(documents, shared)
+    made_negatives(documents)
     rephrased(documents, shared)
     fallen, _ = judge(rule, documents.texts)
     table = {name: Row(name, len(one.items), Counter(), Counter(), Counter()) for name, one in known.items()}

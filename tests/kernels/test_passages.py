@@ -127,6 +127,13 @@ def test_a_short_question_must_stand_whole_between_tokens():
     assert covered("请问海上生明月的下一句是什么", "海上生明月") == [1.0]
 
 
+def test_a_short_sum_is_no_part_of_a_table():
+    total = "((-1 + 2 + 9 * 5) - (-2 + -4 + -4 * -7)) ="
+    assert covered(f"Sum: {total} 7", total) == [1.0]
+    assert covered(f"3. {total}", total) == [1.0]
+    assert covered("8 8 1 2 9 5 2 4 4 7 0 3", total) == []
+
+
 def test_eight_are_told_and_all_are_counted():
     questions = [
         f"How many bolts of blue fiber and of white fiber does robe number {n} take?" for n in range(20)

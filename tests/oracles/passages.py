@@ -57,7 +57,8 @@ def runs_of(text: str, passage: str, seeds: dict[int, str], anchor: int | None) 
     if weight(known) < GRAM:
         places = [token.first - anchor for token in own] if anchor is not None else []
         whole = (at for at in places if at >= 0 and inside[at : at + len(known)] == known)
-        return [(at, 0, len(known)) for at in whole if {at, at + len(known)} <= begins][:1]
+        parted = (at for at in whole if {at, at + len(known)} <= begins)
+        return [(at, 0, len(known)) for at in parted if not among_digits(inside, at, at + len(known))][:1]
     found = set()
     for token in own:
         for first, gram in seeds.items():
@@ -70,6 +71,15 @@ def runs_of(text: str, passage: str, seeds: dict[int, str], anchor: int | None) 
                     high += 1
                 found.add((off + low, low, high))
     return sorted(found)
+
+
+def among_digits(inside: str, first: int, beyond: int) -> bool:
+    """Whether letters begin and end with digits and stand between two more."""
+    return (
+        first > 0
+        and beyond < len(inside)
+        and all(inside[at].isdigit() for at in (first - 1, first, beyond - 1, beyond))
+    )
 
 
 def window(runs: Runs, size: int) -> Runs:

@@ -38,6 +38,8 @@ def test_what_only_looks_like_them_is_not_swept_away(figures):
     documents, fallen = (sum(count[what] for count in others) for what in ("documents", "fallen"))
     assert documents > 40_000
     assert fallen <= documents / 1000
+    assert all(corpora[name]["fallen"] <= 1 for name in ("quotations", "number tables"))  # of 1,000 each
+    assert corpora["zh_law"]["fallen"] == 0
 
 
 @pytest.mark.shared
