@@ -13,7 +13,7 @@ from pipeline import recipe as recipes
 from pipeline.data import receipts, tables
 from pipeline.data.store import LocalStore
 from pipeline.readers import Reading
-from pipeline.run.driver import MANIFEST, known_pieces, place_stages
+from pipeline.run.driver import MANIFEST, SetupError, known_pieces, place_stages
 from pipeline.steps.decide import KEPT, decisions_of
 from pipeline.steps.ingest import receipt_of
 from pipeline.steps.plan import Plan
@@ -70,7 +70,12 @@ def open_run(folder: str) -> Run:
         name: Reading(**{**one, "columns": tuple(map(tuple, one["columns"]))})
         for name, one in facts["readings"].items()
     }
-    work = Work(store, readings, place_stages(recipe, readings), Pack(**facts["pack"]))
+    beside = os.path.join(folder, facts["beside"]) if facts["beside"] else ""
+    try:
+        placed = place_stages(recipe, readings, beside)
+    except SetupError as error:
+        raise LedgerError(f"{error}\nput back what the run read") from error
+    work = Work(store, readings, placed, Pack(**facts["pack"]))
     planned = Plan.loads(store.read(facts["plan"]))
     pieces = known_pieces(work, planned)
     if pieces is None:

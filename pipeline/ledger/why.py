@@ -186,6 +186,9 @@ def stage_said(run: Run, piece: Piece, one: View, stage: PlacedStage, decision: 
     reason = reasons(one, stage, no_marks, lambda wanted: read_statistics(run.work, wanted, run.corpus))[
         0
     ].as_py()
+    if hasattr(stage.rule, "found"):  # a rule whose columns are no plain values says itself what it saw
+        values = stage.rule.found(one.seen(stage), *read_statistics(run.work, stage, run.corpus))
+        return Said(stage.name, stage.kind, applies, reason, values, limits)
     names = [name for home in stage.measures for name in home.measure.columns.names]
     hidden = {stage.rule.cuts} if stage.kind == EDITOR else set()
     values = {name: readable(one.seen(stage)[name][0].as_py()) for name in names if name not in hidden}

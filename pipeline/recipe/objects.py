@@ -30,6 +30,7 @@ STAGES: dict[str, str] = {
     "personal_data": "pipeline.rules.personal:RedactPersonalData",
     "fineweb2_chinese": "pipeline.rules.fineweb:FineWeb2Chinese",
     "map_neo_chinese": "pipeline.rules.map_neo:MapNeoChinese",
+    "contamination": "pipeline.rules.contamination:Contamination",
     "exact_duplicates": "pipeline.comparisons.exact:ExactDuplicates",
     "sample": "pipeline.rules.sample:Sample",
 }

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ import pyarrow as pa
 from pipeline import __version__
 from pipeline import recipe as recipes
 from pipeline.data import receipts, slices
+from pipeline.data.files import located
 from pipeline.data.keys import digest
 from pipeline.data.receipts import Receipt
 from pipeline.data.schemas import SCHEMA_VERSION
@@ -115,7 +116,7 @@ def prepare(recipe: recipes.Recipe, settings: Settings) -> Job:
     work = Work(
         store=LocalStore(folder_of(recipe, settings)),
         readings=readings,
-        placed=place_stages(recipe, readings),
+        placed=place_stages(recipe, readings, settings.beside),
         pack=pack,
         piece_bytes=settings.piece_bytes,
         buckets=settings.buckets,
@@ -129,9 +130,11 @@ def folder_of(recipe: recipes.Recipe, settings: Settings) -> str:
     return path if settings.limit is None else f"{path.rstrip('/')}.first-{settings.limit}"
 
 
-def place_stages(recipe: recipes.Recipe, readings: Mapping[str, Reading]) -> Placed:
+def place_stages(recipe: recipes.Recipe, readings: Mapping[str, Reading], beside: str = "") -> Placed:
+    """The stages at their places; files that they load are looked for from the recipe's folder, `beside`."""
+    stages = [replace(stage, rule=located(stage.rule, beside)) for stage in recipe.stages]
     try:
-        return place(recipe.stages, chosen_columns(recipe, readings))
+        return place(stages, chosen_columns(recipe, readings))
     except PlaceError as error:
         raise SetupError(("stages", error.index), str(error)) from error
 

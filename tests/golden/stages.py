@@ -6,7 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.data.files import content
 from pipeline.measures.c4 import C4Cuts
+from pipeline.measures.contamination import BenchmarkHits
 from pipeline.measures.garbled import Garbage
 from pipeline.measures.grams import CharacterGrams, WordGrams
 from pipeline.measures.jieba import JiebaWords
@@ -21,6 +23,7 @@ from pipeline.measures.text_key import TextKey
 from pipeline.measures.word_lists import ListedWords
 from pipeline.rules.c4 import C4Lines
 from pipeline.rules.chinese import ChineseQuality
+from pipeline.rules.contamination import Contamination
 from pipeline.rules.fineweb import FineWeb2Chinese, FineWebQuality
 from pipeline.rules.garbled import Garbled
 from pipeline.rules.gopher import GopherQuality, GopherRepetition
@@ -33,6 +36,8 @@ from pipeline.rules.word_lists import WordLists
 
 FILE = Path(__file__).with_suffix(".json")
 WORDS = str(FILE.parents[1] / "lists" / "words.txt")
+BENCHMARK = str(FILE.with_name("benchmark.jsonl"))
+HITS = BenchmarkHits(BENCHMARK, "benchmark", content(BENCHMARK))
 MEASURES = (
     *(
         Surface(),
@@ -44,11 +49,11 @@ MEASURES = (
         CharacterGrams(),
         JiebaWords(),
     ),
-    *(Variety(), Language(), Garbage(), Repetition(), Unfinished(), ListedWords(WORDS), PersonalData()),
+    *(Variety(), Language(), Garbage(), Repetition(), Unfinished(), ListedWords(WORDS), PersonalData(), HITS),
 )
 RULES = (
     *(RefinedWebLines(), C4Lines(), GopherQuality(), GopherRepetition(), FineWebQuality()),
-    *(ChineseQuality(), FineWeb2Chinese(), MapNeoChinese()),
+    *(ChineseQuality(), FineWeb2Chinese(), MapNeoChinese(), Contamination(BENCHMARK)),
     *(KeepLanguages(), Garbled(), ModelOutput(), WordLists(WORDS), RedactPersonalData()),
 )
 TEXTS = {

@@ -24,12 +24,14 @@ from pipeline.recipe.objects import stage_class
 from pipeline.steps.measure import Measuring
 from pipeline.steps.placed import COMPARISON, SAMPLE, PlacedStage, kind_of, place
 from tests import own_stages, world
+from tests.golden.stages import BENCHMARK
 
 LISTS = Path(__file__).parents[1] / "lists"
 EXAMPLES: dict[str, dict[str, Any]] = {
-    "sample": {"epochs": {"web": 0.5, "zh": 2.25}},
     "url_rules": {"lists": str(LISTS / "urls.txt")},
     "word_lists": {"lists": str(LISTS / "words.txt")},
+    "contamination": {"benchmarks": BENCHMARK},
+    "sample": {"epochs": {"web": 0.5, "zh": 2.25}},
 }  # where defaults do nothing
 OWN = [own_stages.FewLetters(0.05), own_stages.SameUrlHost()]
 SHIPPED = [stage_class(where)(**EXAMPLES.get(name, {})) for name, where in STAGES.items()]
