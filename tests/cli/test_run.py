@@ -160,12 +160,6 @@ def test_an_unknown_field_is_named_with_its_line_and_a_near_one(small: Path):
     assert not (small / "mine").exists()
 
 
-@pytest.mark.parametrize("stage", ["language", "contamination", "near_duplicates"])
-def test_stages_that_are_not_here_yet_are_unknown(small: Path, stage: str):
-    change(small, "stages", [stage])
-    refused(small, "recipe.yaml:", stage)
-
-
 def test_a_path_that_matches_nothing_is_refused_with_its_line(small: Path):
     change(small, "inputs", [{"source": "a", "path": "nowhere/*.jsonl"}])
     change(small, "stages", [])

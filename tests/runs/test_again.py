@@ -160,8 +160,9 @@ def test_the_same_corpus_cut_otherwise_in_the_same_folder_changes_nothing(tmp_pa
 
 def test_inputs_that_were_packed_meanwhile_change_nothing(tmp_path: Path):
     folder = world.make(tmp_path)
+    whole = world.recipe(folder)
     one = replace(
-        world.recipe(folder), inputs=(replace(world.recipe(folder).inputs[0], path=f"{folder}/raw/web/"),)
+        whole, inputs=(replace(whole.inputs[0], path=f"{folder}/raw/web/"),), stages=(GopherQuality(),)
     )
     run(one)
     before = world.digests(folder / "out")
