@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from pipeline.measures.chinese import RepeatedGrams
 from pipeline.measures.refinedweb import LineCuts
+from pipeline.measures.signature import Signature
 from pipeline.measures.surface import Surface
 from pipeline.measures.text_key import TextKey
 from pipeline.rules.chinese import ChineseQuality
@@ -15,7 +16,7 @@ from pipeline.rules.gopher import GopherQuality
 from pipeline.rules.refinedweb import RefinedWebLines
 
 FILE = Path(__file__).with_suffix(".json")
-MEASURES = (Surface(), RepeatedGrams(), TextKey(), LineCuts())
+MEASURES = (Surface(), RepeatedGrams(), TextKey(), LineCuts(), Signature())
 RULES = (GopherQuality(), ChineseQuality(), RefinedWebLines())
 TEXTS = {
     "empty": "",
