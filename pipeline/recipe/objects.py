@@ -20,6 +20,7 @@ STAGES: dict[str, str] = {
     "gopher_quality": "pipeline.rules.gopher:GopherQuality",
     "chinese_quality": "pipeline.rules.chinese:ChineseQuality",
     "exact_duplicates": "pipeline.comparisons.exact:ExactDuplicates",
+    "near_duplicates": "pipeline.comparisons.near:NearDuplicates",
     "sample": "pipeline.rules.sample:Sample",
 }
 """Every shipped stage: its name in YAML → where its class is. Imported when used."""
