@@ -14,13 +14,13 @@ import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.pvalue import AsIter, AsSingleton
 
-from pipeline.comparisons.exchange import Exchange, Inbox, Route
+from pipeline.comparisons.exchange import Exchange, Inbox, Meet, Route, Send
 from pipeline.data.keys import digest
-from pipeline.steps import compare, decide, shards, statistics, tokens
+from pipeline.steps import compare, decide, pairs, shards, statistics, tokens
 from pipeline.steps.ingest import ingest
 from pipeline.steps.placed import PlacedStage
 from pipeline.steps.plan import Plan
-from pipeline.steps.work import Corpus, Piece, Split, Work
+from pipeline.steps.work import Corpus, Home, Piece, Split, Work
 
 Slices = Iterator[tuple[str, pa.RecordBatch]]
 
@@ -44,7 +44,8 @@ class Flow:
         gate = root | "nothing to wait for" >> beam.Create(["start"], reshuffle=False)
         for stage in work.placed.stages:
             if stage.kind == "comparison" and stage.name not in self.standing:
-                gate = pieces | stage.name >> Compare(work, self.exchange, stage, corpus, gate)
+                kind = ComparePairs if pairs.by_pairs(stage) else Compare
+                gate = pieces | stage.name >> kind(work, self.exchange, stage, corpus, gate)
             elif stage.statistics and stage.kind != "sample":
                 gate = pieces | stage.name >> Statistics(work, stage, corpus, gate)
         tokenized = pieces | "tokens" >> beam.Map(tokenize_one, work, corpus, AsIter(gate)).with_output_types(
@@ -138,6 +139,63 @@ class Compare(beam.PTransform):
         marked = buckets | "settle" >> Route(exchange, settle, bucket_sender, self.corpus)
         files = marked | "marks" >> beam.Map(publish, self.corpus).with_output_types(str)
         return files | "close" >> Reduce(close, self.corpus)
+
+
+class ComparePairs(beam.PTransform):
+    """Pieces → one element, when the marks of a comparison by pairs stand: its rounds, one after the other."""
+
+    def __init__(
+        self, work: Work, exchange: Exchange, stage: PlacedStage, corpus: AsSingleton, gate: beam.PCollection
+    ) -> None:
+        super().__init__()
+        self.work, self.exchange, self.stage, self.corpus, self.gate = work, exchange, stage, corpus, gate
+
+    def expand(self, pieces: beam.PCollection) -> beam.PCollection:
+        work, stage, exchange = self.work, self.stage, self.exchange
+
+        def nominate(piece: str, corpus: str, _gate: Iterable[str]) -> Slices:
+            known = Corpus.loads(corpus)
+            if not compare.done(work, stage, known):
+                yield from compare.nominate(Piece.loads(piece), work, stage, known)
+
+        def sender(piece: str, corpus: str, _gate: Iterable[str]) -> str:
+            return f"{compare.folder_of(work, stage, Corpus.loads(corpus))}/{Piece.loads(piece).name}"
+
+        def publish(home: tuple[str, Inbox], corpus: str) -> str:
+            slices, known = exchange.inbox(home[1]), Corpus.loads(corpus)
+            return json.dumps(pairs.publish(Home(home[0]), slices, work, stage, known))
+
+        def close(published: list[str], corpus: str) -> str:
+            known = Corpus.loads(corpus)
+            if not compare.done(work, stage, known):
+                pairs.close([json.loads(one) for one in published], work, stage, known)
+            return stage.name
+
+        verified: list[beam.PCollection] = []
+        keyed = pieces | "nominate" >> Route(exchange, nominate, sender, self.corpus, AsIter(self.gate))
+        for turn in range(stage.rule.rounds):
+            paired = keyed | f"pair {turn}" >> self.hop(pairs.pair, f"pair-{turn}")
+            asked = paired | f"ask {turn}" >> self.hop(pairs.ask, f"ask-{turn}")
+            verified.append(asked | f"verify {turn}" >> self.hop(pairs.verify, f"verify-{turn}", meet=False))
+            every = tuple(verified) | f"all {turn}" >> beam.Flatten() | f"meet {turn}" >> Meet(exchange)
+            fates = every | f"settle {turn}" >> self.hop(pairs.settle, f"settle-{turn}")
+            if (again := turn + 1) < stage.rule.rounds:
+                keyed = fates | f"nominate {again}" >> self.hop(pairs.nominate_again, f"again-{again}")
+        files = fates | "marks" >> beam.Map(publish, self.corpus).with_output_types(str)
+        return files | "close" >> Reduce(close, self.corpus)
+
+    def hop(self, step: pairs.Step, name: str, meet: bool = True) -> beam.PTransform:
+        """One step of a round: a target's slices in, slices to other targets out."""
+        work, stage, exchange = self.work, self.stage, self.exchange
+
+        def send(target: tuple[str, Inbox], corpus: str) -> Slices:
+            slices = exchange.inbox(target[1])
+            yield from step(target[0], slices, work, stage, Corpus.loads(corpus))
+
+        def sender(target: tuple[str, Inbox], corpus: str) -> str:
+            return f"{compare.folder_of(work, stage, Corpus.loads(corpus))}/{name}/{target[0]}"
+
+        return (Route if meet else Send)(exchange, send, sender, self.corpus)
 
 
 class Statistics(beam.PTransform):

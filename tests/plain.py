@@ -8,16 +8,16 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pipeline.comparisons.exchange import Send
+from pipeline.comparisons.exchange import Sender
 from pipeline.data import slices
 from pipeline.data.keys import digest
 from pipeline.recipe import Recipe
 from pipeline.run.driver import DEFAULT, Job, Settings, locked, prepare, run_planned
-from pipeline.steps import compare, decide, shards, statistics, tokens
+from pipeline.steps import compare, decide, pairs, shards, statistics, tokens
 from pipeline.steps.ingest import ingest
 from pipeline.steps.placed import PlacedStage
 from pipeline.steps.plan import Plan
-from pipeline.steps.work import Corpus, Piece, Work
+from pipeline.steps.work import Corpus, Home, Piece, Work
 
 
 def run(recipe: Recipe, settings: Settings = DEFAULT) -> dict[str, Any]:
@@ -34,7 +34,8 @@ def walk(job: Job, planned: Plan) -> None:
     corpus = Corpus.of(pieces)
     for stage in work.placed.stages:
         if stage.kind == "comparison" and not compare.done(work, stage, corpus):
-            run_comparison(work, stage, pieces, corpus)
+            compared = run_pairs if pairs.by_pairs(stage) else run_comparison
+            compared(work, stage, pieces, corpus)
         elif stage.statistics and stage.kind != "sample":
             run_statistics(work, stage, pieces, corpus)
     for piece in pieces:
@@ -65,6 +66,39 @@ def run_comparison(work: Work, stage: PlacedStage, pieces: list[Piece], corpus: 
     compare.close(files, work, stage, corpus)
 
 
+def run_pairs(work: Work, stage: PlacedStage, pieces: list[Piece], corpus: Corpus) -> None:
+    folder, verified, fates = compare.folder_of(work, stage, corpus), [], []
+
+    def hop(targets: Iterable[tuple[str, str]], step: pairs.Step, name: str) -> list[str]:
+        return send(
+            work,
+            targets,
+            lambda target: step(target[0], slices.Inbox(work.store, target[1]), work, stage, corpus),
+            lambda target: f"{folder}/{name}/{target[0]}",
+        )
+
+    for turn in range(stage.rule.rounds):
+        keyed = (
+            hop(fates, pairs.nominate_again, f"again-{turn}")
+            if turn
+            else send(
+                work,
+                pieces,
+                lambda piece: compare.nominate(piece, work, stage, corpus),
+                lambda piece: f"{folder}/{piece.name}",
+            )
+        )
+        paired = hop(meet(work, keyed), pairs.pair, f"pair-{turn}")
+        asked = hop(meet(work, paired), pairs.ask, f"ask-{turn}")
+        verified += hop(meet(work, asked), pairs.verify, f"verify-{turn}")
+        fates = meet(work, hop(meet(work, verified), pairs.settle, f"settle-{turn}"))
+    published = [
+        pairs.publish(Home(piece), slices.read(work.store, where), work, stage, corpus)
+        for piece, where in fates
+    ]
+    pairs.close(published, work, stage, corpus)
+
+
 def run_statistics(work: Work, stage: PlacedStage, pieces: list[Piece], corpus: Corpus) -> None:
     parts = [statistics.partial(piece, work, stage, corpus) for piece in pieces]
     statistics.merge(parts, work, stage, corpus)
@@ -89,13 +123,23 @@ def run_packs(work: Work, pieces: list[Piece], corpus: Corpus) -> None:
 
 
 def route(
-    work: Work, senders: Iterable[Any], send: Send, name: Callable[[Any], str]
+    work: Work, senders: Iterable[Any], send_: Sender, name: Callable[[Any], str]
 ) -> list[tuple[str, str]]:
     """(target, where its slices are listed) of an exchange through files."""
+    return meet(work, send(work, senders, send_, name))
+
+
+def send(work: Work, senders: Iterable[Any], send_: Sender, name: Callable[[Any], str]) -> list[str]:
+    """The slice file of each sender."""
     files = []
     for sender in senders:
         files.append(f"{slices.FOLDER}/{name(sender)}")
         if not work.store.exists(files[-1]):
-            slices.write(work.store, files[-1], send(sender))
+            slices.write(work.store, files[-1], send_(sender))
+    return files
+
+
+def meet(work: Work, files: list[str]) -> list[tuple[str, str]]:
+    """(target, where its slices are listed) of what was sent."""
     listing = f"{slices.FOLDER}/lists/{digest(sorted(files))}.json"
     return list(slices.list_targets(work.store, sorted(files), listing))

@@ -51,6 +51,8 @@ class ExactDuplicates:
 
 def words(digests: pa.Array) -> np.ndarray:
     """uint64[n, 2] that sort as the 16-byte values do."""
+    if not len(digests):
+        return np.empty((0, 2), np.uint64)
     start = digests.offset * 16
     data = np.frombuffer(digests.buffers()[1], dtype=">u8")[start // 8 : start // 8 + len(digests) * 2]
     return data.astype(np.uint64).reshape(-1, 2)

@@ -19,7 +19,7 @@ from pipeline.data.store import LocalStore
 SLICE_BYTES = 8 << 20  # engines want elements under 16 MiB
 WAYS = ("files", "engine")
 
-Send = Callable[..., Iterable[tuple[str, pa.RecordBatch]]]
+Sender = Callable[..., Iterable[tuple[str, pa.RecordBatch]]]
 Inbox = str | Iterable[pa.RecordBatch]  # where its slices are listed, or the slices
 
 
@@ -53,12 +53,68 @@ class Exchange:
         if self.way not in WAYS:
             raise ValueError(f"exchange {self.way!r} is none of {', '.join(WAYS)}")
 
-    def inbox(self, inbox: Inbox) -> Iterator[pa.RecordBatch]:
-        """The slices of one target, whichever way they came."""
-        if isinstance(inbox, str):
-            yield from slices.read(self.store, inbox)
-        else:
-            yield from inbox
+    def inbox(self, inbox: Inbox) -> Iterable[pa.RecordBatch]:
+        """The slices of one target, whichever way they came; they can be gone through more than once."""
+        return slices.Inbox(self.store, inbox) if isinstance(inbox, str) else inbox
+
+
+class Send(beam.PTransform):
+    """Elements → what they send, on its way: to be met by `Meet`, alone or with what others sent."""
+
+    def __init__(self, exchange: Exchange, send: Sender, name: Callable[..., str], *extras: Any) -> None:
+        super().__init__()
+        self.exchange, self.send, self.name, self.extras = exchange, send, name, extras
+
+    def expand(self, senders: beam.PCollection) -> beam.PCollection:
+        return self.to_files(senders) if self.exchange.way == "files" else self.to_engine(senders)
+
+    def to_engine(self, senders: beam.PCollection) -> beam.PCollection:
+        send = self.send
+
+        def slice_up(element: Any, *extras: Any) -> Iterator[tuple[str, pa.RecordBatch]]:
+            for target, batch in send(element, *extras):
+                yield from ((target, part) for part in bounded(batch))
+
+        sent = beam.FlatMap(slice_up, *self.extras).with_output_types(tuple[str, pa.RecordBatch])
+        return senders | "send" >> sent
+
+    def to_files(self, senders: beam.PCollection) -> beam.PCollection:
+        store, send, name = self.exchange.store, self.send, self.name
+
+        def write(element: Any, *extras: Any) -> str:
+            file = f"{slices.FOLDER}/{name(element, *extras)}"
+            if not store.exists(file):
+                slices.write(store, file, send(element, *extras))
+            return file
+
+        return senders | "send" >> beam.Map(write, *self.extras).with_output_types(str)
+
+
+class Meet(beam.PTransform):
+    """What was sent → (target, inbox): each target that anything was sent to, once."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__()
+        self.exchange = exchange
+
+    def expand(self, sent: beam.PCollection) -> beam.PCollection:
+        return self.in_files(sent) if self.exchange.way == "files" else sent | "meet" >> beam.GroupByKey()
+
+    def in_files(self, sent: beam.PCollection) -> beam.PCollection:
+        store = self.exchange.store
+
+        def meet(names: list[str]) -> Iterator[tuple[str, str]]:
+            listing = f"{slices.FOLDER}/lists/{digest(sorted(names))}.json"
+            yield from list(
+                slices.list_targets(store, sorted(names), listing)
+            )  # published before anyone is told
+
+        listed = sent | "list" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
+        return (
+            listed
+            | "meet" >> beam.FlatMap(meet).with_output_types(tuple[str, str])
+            | "deal" >> beam.Reshuffle()
+        )
 
 
 class Route(beam.PTransform):
@@ -68,45 +124,12 @@ class Route(beam.PTransform):
     the slices depend on. `extras` are side inputs, passed to both.
     """
 
-    def __init__(self, exchange: Exchange, send: Send, name: Callable[..., str], *extras: Any) -> None:
+    def __init__(self, exchange: Exchange, send: Sender, name: Callable[..., str], *extras: Any) -> None:
         super().__init__()
-        self.exchange, self.send, self.name, self.extras = exchange, send, name, extras
+        self.exchange, self.sending = exchange, Send(exchange, send, name, *extras)
 
     def expand(self, senders: beam.PCollection) -> beam.PCollection:
-        return self.through_files(senders) if self.exchange.way == "files" else self.through_engine(senders)
-
-    def through_engine(self, senders: beam.PCollection) -> beam.PCollection:
-        send = self.send
-
-        def slice_up(element: Any, *extras: Any) -> Iterator[tuple[str, pa.RecordBatch]]:
-            for target, batch in send(element, *extras):
-                yield from ((target, part) for part in bounded(batch))
-
-        sent = beam.FlatMap(slice_up, *self.extras).with_output_types(tuple[str, pa.RecordBatch])
-        return senders | "send" >> sent | "meet" >> beam.GroupByKey()
-
-    def through_files(self, senders: beam.PCollection) -> beam.PCollection:
-        store, send, name = self.exchange.store, self.send, self.name
-
-        def write(element: Any, *extras: Any) -> str:
-            file = f"{slices.FOLDER}/{name(element, *extras)}"
-            if not store.exists(file):
-                slices.write(store, file, send(element, *extras))
-            return file
-
-        def meet(names: list[str]) -> Iterator[tuple[str, str]]:
-            listing = f"{slices.FOLDER}/lists/{digest(sorted(names))}.json"
-            yield from list(
-                slices.list_targets(store, sorted(names), listing)
-            )  # published before anyone is told
-
-        written = senders | "send" >> beam.Map(write, *self.extras).with_output_types(str)
-        listed = written | "list" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
-        return (
-            listed
-            | "meet" >> beam.FlatMap(meet).with_output_types(tuple[str, str])
-            | "deal" >> beam.Reshuffle()
-        )
+        return senders | "send" >> self.sending | "meet" >> Meet(self.exchange)
 
 
 def bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

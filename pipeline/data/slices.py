@@ -6,6 +6,7 @@ in 8 bytes. Written once, published whole, and deleted when the run is done.
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -50,6 +51,17 @@ def list_targets(store: LocalStore, names: Iterable[str], listing: str) -> Itera
         parts.append(part)
         at += len(part)
     store.put(b"".join(parts), listing)
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """All slices of one target; each walk over it reads them anew."""
+
+    store: LocalStore
+    where: str  # as `list_targets` gave it
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return read(self.store, self.where)
 
 
 def read(store: LocalStore, where: str) -> Iterator[pa.RecordBatch]:

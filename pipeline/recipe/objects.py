@@ -32,6 +32,7 @@ STAGES: dict[str, str] = {
     "map_neo_chinese": "pipeline.rules.map_neo:MapNeoChinese",
     "contamination": "pipeline.rules.contamination:Contamination",
     "exact_duplicates": "pipeline.comparisons.exact:ExactDuplicates",
+    "near_duplicates": "pipeline.comparisons.near:NearDuplicates",
     "sample": "pipeline.rules.sample:Sample",
 }
 """Every shipped stage: its name in YAML → where its class is. Imported when used."""

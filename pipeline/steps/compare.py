@@ -1,6 +1,6 @@
 """One comparison, step by step: nominate from a piece, settle a bucket, publish the marks of a piece, close with a receipt."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +13,7 @@ from pipeline.data.schemas import MARKS
 from pipeline.kernels import hashing
 from pipeline.steps.judge import judge_piece, marks_of
 from pipeline.steps.placed import PlacedStage
-from pipeline.steps.work import Corpus, Piece, Work
+from pipeline.steps.work import Corpus, Home, Piece, Work
 
 ROWS_A_BUCKET = 1 << 19
 PIECE = b"piece"  # a slice carries its piece's name once, in its schema's metadata
@@ -26,12 +26,13 @@ def done(work: Work, stage: PlacedStage, corpus: Corpus) -> bool:
 
 def folder_of(work: Work, stage: PlacedStage, corpus: Corpus) -> str:
     """Where the slices of this comparison lie while it runs."""
-    return f"{marks_of(stage, corpus)}/{buckets(work, corpus)}"
+    return f"{marks_of(stage, corpus)}/{buckets(work, stage, corpus)}"
 
 
-def buckets(work: Work, corpus: Corpus) -> int:
-    """A power of two; any gives the same marks."""
-    return work.buckets or max(8, 1 << (corpus.rows // ROWS_A_BUCKET).bit_length())
+def buckets(work: Work, stage: PlacedStage, corpus: Corpus) -> int:
+    """A power of two; any gives the same marks. A rule says as `keys` under how many it nominates a document, if not one."""
+    rows = corpus.rows * int(getattr(stage.rule, "keys", 1))
+    return work.buckets or max(8, 1 << (rows // ROWS_A_BUCKET).bit_length())
 
 
 def nominate(
@@ -42,8 +43,27 @@ def nominate(
     view, verdicts = judge_piece(work, piece, corpus, earlier)
     takes_part = pc.and_(pa.array(verdicts.alive), view.applies(stage.where))
     rows = stage.rule.nominate(view.seen(stage).filter(takes_part))
-    rows = rows.replace_schema_metadata({PIECE: piece.name.encode()})
-    yield from split_by(rows, bucket_of(rows["key"], buckets(work, corpus)))
+    yield from to_buckets(rows, piece, buckets(work, stage, corpus))
+
+
+def to_buckets(rows: pa.RecordBatch, piece: Home, count: int) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """(bucket, rows) of all that a piece nominates."""
+    yield from split_by(from_piece(rows, piece.name), bucket_of(rows["key"], count))
+
+
+def from_piece(rows: pa.RecordBatch, name: str) -> pa.RecordBatch:
+    """The rows, with the name of the piece that they come from."""
+    return rows.replace_schema_metadata({PIECE: name.encode()})
+
+
+def met(slices: Iterable[pa.RecordBatch]) -> tuple[pa.RecordBatch, np.ndarray, list[str]]:
+    """All slices as one batch; for each row the number of its piece; the names of the pieces."""
+    held = list(slices)
+    rows = tables.as_batch(pa.Table.from_batches([one.replace_schema_metadata() for one in held]))
+    pieces = [one.schema.metadata[PIECE].decode() for one in held]
+    names = sorted(set(pieces))
+    number = {name: index for index, name in enumerate(names)}
+    return rows, np.repeat([number[name] for name in pieces], [one.num_rows for one in held]), names
 
 
 def bucket_of(keys: pa.Array, count: int) -> np.ndarray:
@@ -64,16 +84,10 @@ def split_by(rows: pa.RecordBatch, target: np.ndarray) -> Iterator[tuple[str, pa
 
 def settle(slices: Iterable[pa.RecordBatch], stage: PlacedStage) -> Iterator[tuple[str, pa.RecordBatch]]:
     """(piece, marks) of one bucket, from all that was nominated to it."""
-    held = list(slices)
-    rows = tables.as_batch(pa.Table.from_batches([one.replace_schema_metadata() for one in held]))
+    rows, piece, names = met(slices)
     marks = stage.rule.settle(rows)
     if not marks.num_rows:
         return
-    names = sorted({one.schema.metadata[PIECE].decode() for one in held})
-    number = {name: index for index, name in enumerate(names)}
-    piece = np.concatenate(
-        [np.full(one.num_rows, number[one.schema.metadata[PIECE].decode()]) for one in held]
-    )
     home = piece[np.asarray(pc.index_in(marks["id"], rows["id"]))]
     yield from ((names[int(index)], part) for index, part in split_by(marks, home))
 
@@ -89,8 +103,13 @@ def publish_marks(
     return name, receipts.file_digest(work.store.path(name))
 
 
-def close(files: Iterable[tuple[str, str]], work: Work, stage: PlacedStage, corpus: Corpus) -> Receipt:
-    """The receipt of the whole comparison."""
-    return receipts.publish(
-        work.store, Receipt(marks_of(stage, corpus), {"corpus": corpus.digest}, dict(sorted(files)))
-    )
+def close(
+    files: Iterable[tuple[str, str]],
+    work: Work,
+    stage: PlacedStage,
+    corpus: Corpus,
+    facts: Mapping[str, int] | None = None,
+) -> Receipt:
+    """The receipt of the whole comparison. `facts`: what else it counted."""
+    all_facts = {"corpus": corpus.digest, **(facts or {})}
+    return receipts.publish(work.store, Receipt(marks_of(stage, corpus), all_facts, dict(sorted(files))))

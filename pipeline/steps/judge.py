@@ -20,7 +20,7 @@ from pipeline.data.store import LocalStore
 from pipeline.steps.measure import columns_of
 from pipeline.steps.placed import COMPARISON, EDITOR, SAMPLE, PlacedMeasure, PlacedStage, size_after, told
 from pipeline.steps.view import View, with_chosen
-from pipeline.steps.work import Corpus, Piece, Work
+from pipeline.steps.work import Corpus, Home, Piece, Work
 
 EMPTY = "empty"  # the reason that the flow itself gives: editors left nothing
 ALIVE = -1
@@ -98,7 +98,7 @@ def marked(ids: pa.Array, marks: pa.Table) -> pa.Table:
 # What judging needs of a piece, from the files of a run.
 
 
-def piece_view(work: Work, piece: Piece) -> View:
+def piece_view(work: Work, piece: Home) -> View:
     """The piece as judging sees it: its own columns but no text, and its measures' columns when asked for."""
     file = tables.open_table(work.store, piece.documents)
     own = [field.name for field in file.schema_arrow if own_column(field)]

@@ -8,11 +8,11 @@ import pyarrow.compute as pc
 
 from pipeline.data import tables
 from pipeline.kernels import cuts as cutting
-from pipeline.steps.work import Piece, Work
+from pipeline.steps.work import Home, Work
 
 
 def texts(
-    piece: Piece, work: Work, asked: np.ndarray, cuts: pa.ListArray | None, columns: Sequence[str]
+    piece: Home, work: Work, asked: np.ndarray, cuts: pa.ListArray | None, columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     """The asked rows (bool[n]), batch by batch; with cuts, `text`, `parts` and `media` are what they leave of them."""
     file, row = tables.open_table(work.store, piece.documents), 0

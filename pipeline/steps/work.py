@@ -48,20 +48,26 @@ def reading_key(reading: Reading) -> str:
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Documents that are kept in one file, in id order. Its name is the digest of that file."""
+class Home:
+    """Where documents are kept: one file, in id order, named by its digest."""
 
     name: str
+
+    @property
+    def documents(self) -> str:
+        return f"documents/{self.name}.parquet"
+
+
+@dataclass(frozen=True)
+class Piece(Home):
+    """A home with all that is known of its documents."""
+
     input: str
     rows: int
     bytes: int  # of text
     fold: tuple[int, int]  # of all rows: folds of pieces add up to the same, however they were cut
     first: str  # ids
     last: str
-
-    @property
-    def documents(self) -> str:
-        return f"documents/{self.name}.parquet"
 
     def dumps(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)

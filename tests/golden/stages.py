@@ -18,6 +18,7 @@ from pipeline.measures.map_neo import Variety
 from pipeline.measures.model_output import Repetition, Unfinished
 from pipeline.measures.personal import PersonalData
 from pipeline.measures.refinedweb import LineCuts
+from pipeline.measures.signature import Signature
 from pipeline.measures.surface import Surface
 from pipeline.measures.text_key import TextKey
 from pipeline.measures.word_lists import ListedWords
@@ -49,7 +50,17 @@ MEASURES = (
         CharacterGrams(),
         JiebaWords(),
     ),
-    *(Variety(), Language(), Garbage(), Repetition(), Unfinished(), ListedWords(WORDS), PersonalData(), HITS),
+    *(
+        Variety(),
+        Language(),
+        Garbage(),
+        Repetition(),
+        Unfinished(),
+        ListedWords(WORDS),
+        PersonalData(),
+        HITS,
+        Signature(),
+    ),
 )
 RULES = (
     *(RefinedWebLines(), C4Lines(), GopherQuality(), GopherRepetition(), FineWebQuality()),

@@ -23,7 +23,7 @@ from pipeline.recipe import STAGES, Stage
 from pipeline.recipe.objects import stage_class
 from pipeline.steps.measure import Measuring
 from pipeline.steps.placed import COMPARISON, SAMPLE, PlacedStage, kind_of, place
-from tests import own_stages, world
+from tests import alone, own_stages, world
 from tests.golden.stages import BENCHMARK
 
 LISTS = Path(__file__).parents[1] / "lists"
@@ -93,9 +93,8 @@ def verdicts(rule: Any, documents: pa.RecordBatch) -> list[Any]:
     """What any stage says of each document, whatever its shape."""
     seen = seen_by(rule, documents)
     if kind_of(rule) == COMPARISON:
-        marks = rule.settle(rule.nominate(seen))
-        reasons = dict(zip(marks["id"].to_pylist(), marks["reason"].to_pylist(), strict=True))
-        return [reasons.get(identifier) for identifier in seen["id"].to_pylist()]
+        marks = alone.compare(rule, seen, documents["text"]).marks
+        return [marks[one]["reason"] if one in marks else None for one in seen["id"].to_pylist()]
     if kind_of(rule) == SAMPLE:
         return rule.copies(seen, *statistics(rule, seen)).to_pylist()
     return pc.cast(rule(seen, *statistics(rule, seen)), pa.string()).to_pylist()
@@ -156,12 +155,12 @@ def test_every_measure_gives_a_row_a_document_however_the_batch_is_cut(rule: Any
 def test_a_comparison_settles_alike_in_any_arrival_order_and_names_survivors_that_stand(
     rule: Any, documents: pa.RecordBatch
 ):
-    rows = rule.nominate(seen_by(rule, documents))
-    shuffled = rows.take(pa.array(np.random.default_rng(1).permutation(rows.num_rows)))
-    one, other = ({row["id"]: row for row in rule.settle(given).to_pylist()} for given in (rows, shuffled))
-    assert one == other
+    seen = seen_by(rule, documents)
+    order = pa.array(np.random.default_rng(1).permutation(seen.num_rows))
+    one = alone.compare(rule, seen, documents["text"]).marks
+    assert one == alone.compare(rule, seen.take(order), documents["text"].take(order)).marks
     assert all(mark["survivor"] not in one for mark in one.values())
-    assert rule.settle(rows.slice(0, 0)).num_rows == 0
+    assert alone.compare(rule, seen.slice(0, 0), documents["text"].slice(0, 0)).marks == {}
 
 
 @pytest.mark.parametrize("rule", [one for one in ALL if getattr(one, "statistics", ())], ids=name_of)
