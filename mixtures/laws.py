@@ -1,0 +1,226 @@
+"""Laws: what turns shares into a predicted loss. Three of them, each fitted to one target at a time.
+
+`trees` is RegMix's regressor, `process` a Gaussian process on √shares, `exponential` the mixing law c + exp(t·x), the
+only convex one. `fit` takes float64[runs, domains] and float64[runs] and gives something that predicts; `like` names
+an earlier fit whose settings are kept, so that bootstrap refits are cheap.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, lapack, solve_triangular
+from scipy.optimize import least_squares, minimize
+
+CHUNK = 8192  # mixtures predicted at a time: 8192 × 512 kernel values are 32 MiB
+
+
+class Fitted(Protocol):
+    """A law with its numbers."""
+
+    def predict(self, shares: np.ndarray) -> np.ndarray:
+        """float64[mixtures]: the loss of each row of float64[mixtures, domains]."""
+
+
+class Law(Protocol):
+    """A way to learn losses."""
+
+    @property
+    def name(self) -> str: ...
+
+    def fit(self, shares: np.ndarray, losses: np.ndarray, like: Fitted | None = None) -> Fitted:
+        """Learn from runs; `like`: an earlier fit whose settings stay."""
+
+
+# Liu et al. 2024 (RegMix, arXiv 2407.01492), regression_fitting/regression.ipynb, without its early stopping on the test
+# set. One thread and a fixed order of histograms: equal trees on every machine.
+TREES: dict[str, Any] = {
+    "boosting_type": "gbdt",
+    "objective": "regression",
+    "n_estimators": 1000,
+    "learning_rate": 0.01,
+    "random_state": 42,
+    "n_jobs": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+
+
+@dataclass(frozen=True)
+class Trees:
+    """LightGBM as RegMix sets it."""
+
+    name: str = "trees"
+
+    def fit(self, shares: np.ndarray, losses: np.ndarray, like: Fitted | None = None) -> Fitted:  # noqa: ARG002
+        from lightgbm import Booster, Dataset, train
+
+        settings = {key: value for key, value in TREES.items() if key != "n_estimators"}
+        data = Dataset(shares, losses, params={"verbosity": -1})
+        booster: Booster = train(settings, data, num_boost_round=TREES["n_estimators"])
+        return FittedTrees(booster)
+
+
+@dataclass(frozen=True)
+class FittedTrees:
+    booster: Any
+
+    def predict(self, shares: np.ndarray) -> np.ndarray:
+        return np.asarray(self.booster.predict(shares, num_threads=1))
+
+
+@dataclass(frozen=True)
+class Process:
+    """Gaussian process with a Matérn-5/2 kernel and one length a domain, on the square roots of the shares.
+
+    The root makes distances those of Hellinger: from 0 to 1 % matters more than from 50 to 51 %. Lengths, height and
+    noise maximise the marginal likelihood (Rasmussen and Williams 2006, eq. 5.8 and 5.9) by L-BFGS; written out here
+    because the gradient over all lengths is one matrix product, a tenth of scikit-learn's time on 512 × 17.
+    """
+
+    name: str = "process"
+    rounds: int = 60  # of L-BFGS: on RegMix's tables the rank correlation no longer moves after 40
+
+    def fit(self, shares: np.ndarray, losses: np.ndarray, like: Fitted | None = None) -> Fitted:
+        roots, mean, scale = np.sqrt(shares), losses.mean(), losses.std() or 1.0
+        scaled = (losses - mean) / scale
+        if isinstance(like, FittedProcess):
+            settings = like.settings
+        else:
+            domains = shares.shape[1]
+            begin = np.r_[np.zeros(domains), 0.0, -4.0]
+            bounds = [(-3.0, 4.0)] * domains + [(-3.0, 5.0), (-12.0, 1.0)]
+            found = minimize(
+                surprise,
+                begin,
+                (roots, scaled),
+                jac=True,
+                method="L-BFGS-B",
+                bounds=bounds,
+                options={"maxiter": self.rounds},
+            )
+            settings = found.x
+        lengths, height, noise = unpack(settings)
+        covariance = height * matern(roots, roots, lengths)[0]
+        covariance[np.diag_indices(len(roots))] += noise
+        factor = cho_factor(covariance, lower=True)
+        weights = cho_solve(factor, scaled) * height
+        return FittedProcess(roots, weights, settings, float(mean), float(scale), factor[0])
+
+
+@dataclass(frozen=True)
+class FittedProcess:
+    roots: np.ndarray
+    weights: np.ndarray
+    settings: np.ndarray
+    mean: float
+    scale: float
+    factor: np.ndarray = field(repr=False)  # lower Cholesky factor of the runs' covariance
+
+    def predict(self, shares: np.ndarray) -> np.ndarray:
+        lengths = unpack(self.settings)[0]
+        parts = [
+            matern(np.sqrt(shares[start : start + CHUNK]), self.roots, lengths)[0] @ self.weights
+            for start in range(0, len(shares), CHUNK)
+        ]
+        return cast(np.ndarray, self.mean + self.scale * np.concatenate([np.zeros(0), *parts]))
+
+    def covariance(self, shares: np.ndarray) -> np.ndarray:
+        """float64[mixtures, mixtures]: posterior covariance of the losses, without noise."""
+        lengths, height, _ = unpack(self.settings)
+        roots = np.sqrt(shares)
+        seen = solve_triangular(
+            self.factor, height * matern(self.roots, roots, lengths)[0], lower=True, check_finite=False
+        )
+        return cast(np.ndarray, self.scale**2 * (height * matern(roots, roots, lengths)[0] - seen.T @ seen))
+
+
+def unpack(settings: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Lengths, height (variance of the signal) and noise (variance) from their logarithms."""
+    values = np.exp(settings)
+    return values[:-2], float(values[-2]), float(values[-1]) + 1e-8
+
+
+def matern(left: np.ndarray, right: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The Matérn-5/2 kernel between rows, and (5/3)(1 + r)e^-r: its slope along (Δ/length)², up to -1/2; r = √5 distance."""
+    a, b = left / lengths, right / lengths
+    squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * a @ b.T
+    r = np.sqrt(5 * np.maximum(squares, 0))
+    decay = np.exp(-r)
+    return (1 + r + r * r / 3) * decay, 5 / 3 * (1 + r) * decay
+
+
+def surprise(settings: np.ndarray, roots: np.ndarray, losses: np.ndarray) -> tuple[float, np.ndarray]:
+    """Negative log marginal likelihood of standardised losses, and its gradient along the log settings."""
+    lengths, height, noise = unpack(settings)
+    kernel, slope = matern(roots, roots, lengths)
+    covariance = height * kernel
+    covariance[np.diag_indices(len(roots))] += noise
+    lower = np.linalg.cholesky(covariance)
+    half, _ = lapack.dpotri(lower, lower=1)
+    inverse = np.tril(half) + np.tril(half, -1).T
+    weights = inverse @ losses
+    value = 0.5 * losses @ weights + np.log(np.diag(lower)).sum()
+    pull = np.outer(weights, weights) - inverse  # 2 × the gradient along the covariance, turned
+    along, scaled = pull * slope * height, roots / lengths
+    spread = (along.sum(axis=1)[:, None] * scaled**2).sum(axis=0) - (scaled * (along @ scaled)).sum(axis=0)
+    gradient = np.r_[-spread, -0.5 * height * (pull * kernel).sum(), -0.5 * noise * np.trace(pull)]
+    return float(value), gradient
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """The mixing law of Ye et al. 2024 (arXiv 2403.16952): c + exp(t·x). Their factor k is in t, as shares sum to 1.
+
+    Least squares by Levenberg-Marquardt from several floors c; a ridge of `ridge` standard deviations pulls each t
+    towards their mean, so that a domain that no run used is taken for an average one.
+    """
+
+    name: str = "exponential"
+    floors: tuple[float, ...] = (0.05, 0.3, 1.0, 3.0)  # starts of c, in ranges of the losses below their minimum
+    ridge: float = 0.01
+
+    def fit(self, shares: np.ndarray, losses: np.ndarray, like: Fitted | None = None) -> Fitted:
+        scale, span = float(losses.std()) or 1.0, float(np.ptp(losses)) or 1.0
+        pull = self.ridge * scale * (np.eye(shares.shape[1]) - 1 / shares.shape[1])
+
+        def miss(settings: np.ndarray) -> np.ndarray:
+            slopes = settings[1:]
+            return np.r_[settings[0] + np.exp(np.minimum(shares @ slopes, 50)) - losses, pull @ slopes]
+
+        def along(settings: np.ndarray) -> np.ndarray:
+            part = np.exp(np.minimum(shares @ settings[1:], 50))[:, None] * shares
+            upper = np.hstack([np.ones((len(shares), 1)), part])
+            return np.vstack([upper, np.hstack([np.zeros((len(pull), 1)), pull])])
+
+        def settle(begin: np.ndarray) -> Any:
+            return least_squares(miss, begin, along, method="lm", x_scale="jac", max_nfev=200)
+
+        if isinstance(like, FittedExponential):
+            begins = [np.r_[like.floor, like.slopes]]
+        else:
+            begins = [self.begin(shares, losses, float(losses.min()) - part * span) for part in self.floors]
+        best = min((settle(begin) for begin in begins), key=lambda found: float(found.cost))
+        return FittedExponential(float(best.x[0]), best.x[1:])
+
+    def begin(self, shares: np.ndarray, losses: np.ndarray, floor: float) -> np.ndarray:
+        """The law's log-linear fit for a given floor."""
+        logs = np.log(losses - floor)
+        domains = shares.shape[1]
+        mean = logs.mean()
+        slopes = np.linalg.solve(shares.T @ shares + 1e-3 * np.eye(domains), shares.T @ (logs - mean))
+        return np.r_[floor, slopes + mean]
+
+
+@dataclass(frozen=True)
+class FittedExponential:
+    floor: float
+    slopes: np.ndarray
+
+    def predict(self, shares: np.ndarray) -> np.ndarray:
+        return cast(np.ndarray, self.floor + np.exp(np.minimum(shares @ self.slopes, 50)))
+
+
+LAWS: dict[str, Law] = {law.name: law for law in (Exponential(), Process(), Trees())}
+"""By name, the simplest first: of equals the first is chosen."""
