@@ -70,7 +70,9 @@ def choose(
     check_number(runs)
     parts = folds(runs.shares, seed)
     spent = {} if spent is None else spent
-    with threadpool_limits(1):  # more threads only warm the cores at this size, and may end in other last digits
+    with threadpool_limits(
+        1
+    ):  # more threads only warm the cores at this size, and may end in other last digits
         for column, target in enumerate(runs.targets):
             yield choose_one(target, runs.shares, runs.losses[:, column], parts, laws, spent)
 

@@ -40,7 +40,9 @@ class Domain:
     prior: float | None = None  # its share of what there is; without it, by tokens
     min: float = 0.0
     max: float = 1.0
-    epochs: float = 4.0  # Muennighoff et al. 2023 (arXiv 2305.16264): up to 4 epochs are nearly as good as new tokens
+    epochs: float = (
+        4.0  # Muennighoff et al. 2023 (arXiv 2305.16264): up to 4 epochs are nearly as good as new tokens
+    )
 
     def __post_init__(self) -> None:
         if self.tokens < 0:

@@ -5,11 +5,11 @@ only convex one. `fit` takes float64[runs, domains] and float64[runs] and gives 
 an earlier fit whose settings are kept, so that bootstrap refits are cheap.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, lapack, solve_triangular
+from scipy.linalg import cho_factor, cho_solve, lapack
 from scipy.optimize import least_squares, minimize
 
 CHUNK = 8192  # mixtures predicted at a time: 8192 × 512 kernel values are 32 MiB
@@ -126,14 +126,14 @@ class FittedProcess:
         ]
         return cast(np.ndarray, self.mean + self.scale * np.concatenate([np.zeros(0), *parts]))
 
-    def covariance(self, shares: np.ndarray) -> np.ndarray:
-        """float64[mixtures, mixtures]: posterior covariance of the losses, without noise."""
-        lengths, height, _ = unpack(self.settings)
-        roots = np.sqrt(shares)
-        seen = solve_triangular(
-            self.factor, height * matern(self.roots, roots, lengths)[0], lower=True, check_finite=False
-        )
-        return cast(np.ndarray, self.scale**2 * (height * matern(roots, roots, lengths)[0] - seen.T @ seen))
+    def refits(self, draws: np.ndarray) -> list["FittedProcess"]:
+        """The same settings on other losses of the same runs, float64[draws, runs]: one solve for all of them."""
+        height = unpack(self.settings)[1]
+        means = draws.mean(axis=1)
+        weights = cho_solve((self.factor, True), (draws - means[:, None]).T / self.scale) * height
+        return [
+            replace(self, weights=weights[:, place], mean=float(mean)) for place, mean in enumerate(means)
+        ]
 
 
 def unpack(settings: np.ndarray) -> tuple[np.ndarray, float, float]:
@@ -178,7 +178,12 @@ class Exponential:
     """
 
     name: str = "exponential"
-    floors: tuple[float, ...] = (0.05, 0.3, 1.0, 3.0)  # starts of c, in ranges of the losses below their minimum
+    floors: tuple[float, ...] = (
+        0.05,
+        0.3,
+        1.0,
+        3.0,
+    )  # starts of c, in ranges of the losses below their minimum
     ridge: float = 0.01
 
     def fit(self, shares: np.ndarray, losses: np.ndarray, like: Fitted | None = None) -> Fitted:
@@ -220,6 +225,28 @@ class FittedExponential:
 
     def predict(self, shares: np.ndarray) -> np.ndarray:
         return cast(np.ndarray, self.floor + np.exp(np.minimum(shares @ self.slopes, 50)))
+
+
+def refit(law: Law, fitted: Fitted, shares: np.ndarray, draws: np.ndarray) -> list[Fitted]:
+    """One fit a row of float64[draws, runs], the settings of `fitted` kept."""
+    if isinstance(fitted, FittedProcess):
+        return list(fitted.refits(draws))
+    return [law.fit(shares, losses, fitted) for losses in draws]
+
+
+def predict_all(fits: list[Fitted], shares: np.ndarray) -> np.ndarray:
+    """float64[fits, mixtures]; the fits of one `refit` share their kernel."""
+    if all(isinstance(one, FittedProcess) for one in fits):
+        processes = cast(list[FittedProcess], fits)
+        first, weights = processes[0], np.stack([one.weights for one in processes], axis=1)
+        lengths = unpack(first.settings)[0]
+        parts = [
+            matern(np.sqrt(shares[start : start + CHUNK]), first.roots, lengths)[0] @ weights
+            for start in range(0, len(shares), CHUNK)
+        ]
+        means = np.array([one.mean for one in processes])
+        return cast(np.ndarray, (means + first.scale * np.concatenate(parts)).T)
+    return np.stack([one.predict(shares) for one in fits])
 
 
 LAWS: dict[str, Law] = {law.name: law for law in (Exponential(), Process(), Trees())}

@@ -151,21 +151,19 @@ def build(
     names = sorted({by_name[name].group for name in order})
     members = [
         tuple(
-            dict.fromkeys(
-                parts.index(kept.get(name, name)) for name in order if by_name[name].group == group
-            )
+            dict.fromkeys(parts.index(kept.get(name, name)) for name in order if by_name[name].group == group)
         )
         for group in names
     ]
     for group, bounds in groups.items():
         said = f"share {bounds.share:g}" if bounds.share is not None else f"{bounds.low:g} … {bounds.high:g}"
-        limits.append(
-            Limit(f"group {group}: {said}", members[names.index(group)], bounds.low, bounds.high)
-        )
+        limits.append(Limit(f"group {group}: {said}", members[names.index(group)], bounds.low, bounds.high))
     space = Space(tuple(order), tuple(parts), inner, prior, tuple(limits), tuple(members))
     if clash := contradiction(space):
         raise InfeasibleError(
-            "no mixture obeys all of these, with shares that sum to 1: " + "; ".join(clash) + "; loosen one of them"
+            "no mixture obeys all of these, with shares that sum to 1: "
+            + "; ".join(clash)
+            + "; loosen one of them"
         )
     return space
 
@@ -191,10 +189,14 @@ def _domain_limits(domain: Domain, inner: np.ndarray, order: Sequence[str], budg
     ]
     if domain.max < 1:
         found.append(
-            Limit(f"{domain.name}: max {domain.max:g}", (part,), 0.0, min(domain.max / ratio, 1.0), domain.name)
+            Limit(
+                f"{domain.name}: max {domain.max:g}", (part,), 0.0, min(domain.max / ratio, 1.0), domain.name
+            )
         )
     if domain.min > 0:
-        found.append(Limit(f"{domain.name}: min {domain.min:g}", (part,), domain.min / ratio, np.inf, domain.name))
+        found.append(
+            Limit(f"{domain.name}: min {domain.min:g}", (part,), domain.min / ratio, np.inf, domain.name)
+        )
     return found
 
 

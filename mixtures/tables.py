@@ -62,7 +62,13 @@ class Runs:
     def head(self, n: int) -> "Runs":
         """The first n runs."""
         return Runs(
-            self.runs[:n], self.domains, self.targets, self.shares[:n], self.losses[:n], self.digests, self.notes
+            self.runs[:n],
+            self.domains,
+            self.targets,
+            self.shares[:n],
+            self.losses[:n],
+            self.digests,
+            self.notes,
         )
 
     def only(self, targets: Iterable[str]) -> "Runs":
@@ -179,7 +185,9 @@ def read_table(path: str, prefixes: re.Pattern[str]) -> Table:
     first: dict[str, int] = {}
     for row, run in enumerate(runs):
         if first.setdefault(run, row) != row:
-            mistakes.append(f"{place(path, row)}: run {run!r} stands twice, first at {place(path, first[run])}; keep one")
+            mistakes.append(
+                f"{place(path, row)}: run {run!r} stands twice, first at {place(path, first[run])}; keep one"
+            )
     refuse(mistakes)
     return Table(path, runs, names, values, digest(path))
 
@@ -208,7 +216,9 @@ def numbers(column: pa.ChunkedArray, path: str, name: str) -> tuple[np.ndarray, 
             values[row] = np.nan
         if not np.isfinite(values[row]):
             shown = "empty" if cell in (None, "") else repr(cell)
-            mistakes.append(f"{place(path, row)}: column {name!r}: {shown} is no finite number; give one, or take the run out")
+            mistakes.append(
+                f"{place(path, row)}: column {name!r}: {shown} is no finite number; give one, or take the run out"
+            )
     return values, mistakes
 
 
