@@ -206,6 +206,16 @@ def effects(fitted: Fitted, shares: np.ndarray) -> np.ndarray:
     return np.asarray(fitted.predict(moved) - here)
 
 
-def measure(fitted: Fitted, shares: np.ndarray, losses: np.ndarray) -> Score:
-    """The score on runs that took no part in anything: one fold."""
-    return score(fitted.predict(shares), losses, np.zeros(len(losses), np.int64))
+def measure(runs: Runs, choices: Sequence[Choice], tests: Sequence[Runs]) -> list[dict[str, Score]]:
+    """For each table of runs that took no part, the chosen laws' scores on the targets that it has too."""
+    found: list[dict[str, Score]] = [{} for _ in tests]
+    with threadpool_limits(1):
+        for one in choices:
+            law = LAWS[one.law].fit(runs.shares, runs.losses[:, runs.targets.index(one.target)])
+            for test, scores in zip(tests, found, strict=True):
+                if one.target in test.targets:
+                    losses = test.losses[:, test.targets.index(one.target)]
+                    scores[one.target] = score(
+                        law.predict(test.shares), losses, np.zeros(len(losses), np.int64)
+                    )
+    return found

@@ -8,6 +8,7 @@ import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -91,15 +92,16 @@ def optimal(domains: Domains, count: int, seed: int, runs: Runs | None = None) -
     candidates = unique(draws(domains, CANDIDATES * 10, chance))
     candidates = candidates[chance.permutation(len(candidates))]
     if len(candidates) < count:
-        raise TooFewMixturesError(f"only {len(candidates)} different mixtures came up, {count} were asked for; ask for fewer")
+        raise TooFewMixturesError(
+            f"only {len(candidates)} different mixtures came up, {count} were asked for; ask for fewer"
+        )
     region, candidates = candidates[-REGION * GOOD :], candidates[: max(CANDIDATES, count)]
     made = np.zeros((0, len(domains.names)))
     lengths, noise = np.ones(len(domains.names)), PLAIN_NOISE
     if runs is not None:
         made = runs.shares
         scaled = (runs.losses - runs.losses.mean(axis=0)) / np.maximum(runs.losses.std(axis=0), 1e-12)
-        fitted = Process().fit(made, scaled.mean(axis=1))
-        assert isinstance(fitted, FittedProcess)
+        fitted = cast(FittedProcess, Process().fit(made, scaled.mean(axis=1)))
         lengths, height, spread = unpack(fitted.settings)
         noise = spread / height
         region = region[np.argsort(fitted.predict(region), kind="stable")]
@@ -108,12 +110,19 @@ def optimal(domains: Domains, count: int, seed: int, runs: Runs | None = None) -
 
 
 def greedy(
-    made: np.ndarray, candidates: np.ndarray, region: np.ndarray, count: int, lengths: np.ndarray, noise: float
+    made: np.ndarray,
+    candidates: np.ndarray,
+    region: np.ndarray,
+    count: int,
+    lengths: np.ndarray,
+    noise: float,
 ) -> np.ndarray:
     """int[count]: candidates in the order in which they lower the region's mean variance most, given runs made."""
     everything = np.sqrt(np.vstack([candidates, region]))
     size = len(candidates)
-    cross = matern(everything, everything[:size], lengths)[0]  # covariance with every candidate, updated pick by pick
+    cross = matern(everything, everything[:size], lengths)[
+        0
+    ]  # covariance with every candidate, updated pick by pick
     if len(made):
         seen = matern(np.sqrt(made), everything, lengths)[0]
         covariance = matern(np.sqrt(made), np.sqrt(made), lengths)[0] + noise * np.eye(len(made))
@@ -144,7 +153,9 @@ def write(path: str, names: Sequence[str], shares: np.ndarray, first: int, seed:
         with open(path, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["run", *names])
-            writer.writerows([run, *(f"{share:g}" for share in row)] for run, row in zip(runs, shares, strict=True))
+            writer.writerows(
+                [run, *(f"{share:g}" for share in row)] for run, row in zip(runs, shares, strict=True)
+            )
     listed = str(Path(path).with_suffix(".jsonl"))
     with open(listed, "w", encoding="utf-8") as file:
         for run, row in zip(runs, shares, strict=True):

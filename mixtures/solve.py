@@ -5,11 +5,13 @@ CLARABEL, `simulate` draws mixtures and narrows them around the best (RegMix, in
 cross-validation chose. Where all chosen laws are exponential the exact one stands, else the simulated one.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from mixtures.choice import Choice, rmse
 from mixtures.laws import LAWS, Fitted, FittedExponential, predict_all, refit
@@ -23,6 +25,7 @@ FLOOR = 1e-5  # shares below are 0 (Olmix)
 POOL = 4096  # mixtures that every refit judges
 LEVEL = 0.90  # of all spreads
 NEAR = 0.05  # a mixture is near-optimal if this part of the refits finds it no worse than the solved one
+NO_PRICE = 1e-6  # of the objective: prices below are what the solver leaves
 TIGHT = 1e-4  # a limit binds when its slack is below
 
 
@@ -99,10 +102,9 @@ def aims(runs: Runs, choices: Sequence[Choice], weights: Mapping[str, float]) ->
     for choice in choices:
         if choice.target in weights:
             losses = runs.losses[:, runs.targets.index(choice.target)]
-            convex = LAWS["exponential"].fit(runs.shares, losses)
+            convex = cast(FittedExponential, LAWS["exponential"].fit(runs.shares, losses))
             fitted = convex if choice.law == "exponential" else LAWS[choice.law].fit(runs.shares, losses)
             weight = weights[choice.target] / total
-            assert isinstance(convex, FittedExponential)
             found.append(
                 Aim(
                     choice.target,
@@ -132,29 +134,35 @@ def refuse_unknown(choices: Sequence[Choice], weights: Mapping[str, float]) -> N
         )
 
 
-def solve(
-    runs: Runs,
-    targets: Sequence[Aim],
-    space: Space,
-    kl: float,
-    seed: int = 0,
-    refits: int = 200,
-    samples: int = 10_000,
-) -> Solution:
+@dataclass(frozen=True)
+class Effort:
+    """How hard to look: refits behind every spread, mixtures that a round of the simulation draws."""
+
+    seed: int = 0
+    refits: int = 200
+    samples: int = 10_000
+
+
+def solve(runs: Runs, targets: Sequence[Aim], space: Space, kl: float, effort: Effort) -> Solution:
     """Both ways, the spreads, and what limits and data are worth. Losses and objective are in the losses' own unit."""
+    with threadpool_limits(1):
+        return _solve(runs, targets, space, kl, effort)
+
+
+def _solve(runs: Runs, targets: Sequence[Aim], space: Space, kl: float, effort: Effort) -> Solution:
     objective = Objective(np.array([one.weight for one in targets]), kl, space.prior)
     problem = Convex(space, len(targets), kl)
     convex = [one.convex for one in targets]
     exact, prices = problem.solve(convex, objective.weights)
     fits = [one.fitted for one in targets]
-    chance = np.random.default_rng(seed)
-    centre, pool = simulate(fits, objective, space, exact, chance, samples)
+    chance = np.random.default_rng(effort.seed)
+    centre, pool = simulate(fits, objective, space, exact, chance, effort.samples)
     ways = {
         name: judge(parts, fits, objective, space)
         for name, parts in (("exact", exact), ("simulated", centre))
     }
     chosen = "exact" if all(one.law == "exponential" for one in targets) else "simulated"
-    draws = noisy(targets, chance, refits)
+    draws = noisy(targets, chance, effort.refits)
     learnt = [
         refit(LAWS[one.law], one.fitted, runs.shares, draw) for one, draw in zip(targets, draws, strict=True)
     ]
@@ -274,7 +282,9 @@ class Convex:
 
     def _never(self, kl: float) -> list[Any]:
         """With a KL term a part without prior cannot be used."""
-        parts = np.flatnonzero((self.space.inner[self.space.prior == 0] > 0).any(axis=0)) if kl else []
+        parts: np.ndarray = (
+            np.flatnonzero((self.space.inner[self.space.prior == 0] > 0).any(axis=0)) if kl else []
+        )
         return [self.z[parts] == 0] if len(parts) else []
 
     def _rows(self, places: Sequence[int]) -> Any:
@@ -289,7 +299,11 @@ class Convex:
         self.slopes.value = np.stack([law.slopes @ self.space.inner for law in laws])
         with np.errstate(divide="ignore"):
             self.offsets.value = np.maximum(np.log(weights), -700.0)
-        self.problem.solve(solver="CLARABEL")
+        with (
+            warnings.catch_warnings()
+        ):  # of a solution at CLARABEL's looser tolerance, 5e-5, which is fine for shares
+            warnings.filterwarnings("ignore", "Solution may be inaccurate", UserWarning)
+            self.problem.solve(solver="CLARABEL")
         if self.z.value is None:
             raise ArithmeticError(f"CLARABEL found no optimum: {self.problem.status}")
         parts = np.where(self.z.value < FLOOR, 0.0, self.z.value)
@@ -298,7 +312,7 @@ class Convex:
             prices[self.above] += self.upper.dual_value
         if self.below:
             prices[self.below] -= self.lower.dual_value
-        return parts / parts.sum(), prices
+        return parts / parts.sum(), np.where(np.abs(prices) > NO_PRICE, prices, 0.0)
 
 
 # The simulated way
@@ -318,7 +332,7 @@ def simulate(
     """
     prior = np.maximum(space.part_prior(), FLOOR)
     centre, best = prior, (np.empty((0, len(prior))), np.empty(0))
-    first = None
+    first = np.empty((0, len(prior)))
     for round_ in range(ROUNDS):
         places = (
             [centre, centre, prior, np.maximum(start, FLOOR)] if round_ else [prior, np.maximum(start, FLOOR)]
@@ -327,7 +341,7 @@ def simulate(
         parts = space.fit(np.vstack([drawn, start, centre]))
         shares = space.shares(parts)
         values = objective(np.stack([one.predict(shares) for one in fits]), shares)
-        if first is None:
+        if not round_:
             first = parts[: POOL // 4]
         parts, values = np.vstack([best[0], parts]), np.concatenate([best[1], values])
         order = np.argsort(values, kind="stable")[: POOL // 2]
@@ -335,7 +349,6 @@ def simulate(
         centre = np.maximum(average(*best), FLOOR)
     found = average(*best)
     found = np.where(found < FLOOR, 0.0, found)
-    assert first is not None
     return space.fit((found / found.sum())[None, :])[0], np.vstack([best[0], first])
 
 
@@ -368,5 +381,5 @@ def regmix_optimum(
     fitted: Fitted, prior: np.ndarray, samples: int = 100_000, best: int = 128, seed: int = 42
 ) -> np.ndarray:
     """float64[domains]: RegMix's own simulation (its notebook): the mean of the best of Dirichlet(prior) draws."""
-    drawn = np.random.RandomState(seed).dirichlet(prior, samples)  # noqa: NPY002  # the notebook's generator
+    drawn = np.random.RandomState(seed).dirichlet(prior, samples)  # the notebook's generator
     return np.asarray(drawn[np.argsort(fitted.predict(drawn))[:best]].mean(axis=0))

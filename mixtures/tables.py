@@ -134,21 +134,23 @@ def read_shares(path: str, domains: Sequence[str] = ()) -> Table:
     sums = table.values.sum(axis=1)
     off = np.abs(sums - 1)
     wrong = [
-        f"{table.place(row)}: the shares of run {table.runs[row]!r} sum to {sums[row]:.4f}; they must sum to 1"
+        f"{table.place(int(row))}: the shares of run {table.runs[row]!r} sum to {sums[row]:.4f}; they must sum to 1"
         for row in np.flatnonzero(off > SUM_TOLERANCE)
     ]
     refuse([*negative, *wrong])
     loose = np.flatnonzero(off > SUM_EXACT)
-    notes = (
-        (
-            f"{path}: {len(loose)} of {len(sums)} rows summed to {sums[loose].min():.4f} … {sums[loose].max():.4f} "
-            f"(first: {table.place(int(loose[0]))}) and were divided by their sum",
-        )
-        if len(loose)
-        else ()
-    )
+    notes = (loose_sums(table, sums, loose),) if len(loose) else ()
     values = table.values / sums[:, None]
     return Table(path, table.runs, table.names, values, table.digest, notes)
+
+
+def loose_sums(table: Table, sums: np.ndarray, rows: np.ndarray) -> str:
+    """What is said when rows were normalised."""
+    some = sums[rows]
+    return (
+        f"{table.file}: {len(rows)} of {len(sums)} rows summed to {some.min():.4f} … {some.max():.4f} "
+        f"(first: {table.place(int(rows[0]))}) and were divided by their sum"
+    )
 
 
 def ordered(table: Table, domains: Sequence[str]) -> Table:

@@ -17,6 +17,7 @@ COMMANDS = {  # name → module below pipeline.cli; the function has the command
     "export": "export",
     "clean": "clean",
     "flink": "flink",
+    "mix": "mix",
     "demo": "demo",
     "completion": "completion",
 }

@@ -77,7 +77,9 @@ def planted(repetitions: int = 200) -> Iterator[str]:
             seen = world.runs(np.random.default_rng([repetition, domains]))
             choices = list(choose(seen))
             chosen += [one.law == "exponential" for one in choices]
-            found = solve.solve(seen, solve.aims(seen, choices, weights), allowed, 0.0, repetition, 200, 2_000)
+            found = solve.solve(
+                seen, solve.aims(seen, choices, weights), allowed, 0.0, repetition, 200, 2_000
+            )
             true = np.array([law.predict(found.way.shares[None])[0] for law in world.laws])
             excess.append(float(even @ true) / least - 1)
             losses += list((found.losses[0] <= true) & (true <= found.losses[1]))

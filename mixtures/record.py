@@ -1,0 +1,78 @@
+"""fit.json: what `winnow mix fit` found, for `solve` to use again and for `report` to draw."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mixtures.choice import LEVEL, Choice, Score
+from mixtures.tables import Runs
+
+
+class StaleError(ValueError):
+    """The fit speaks of other tables or targets."""
+
+
+def write(path: str, runs: Runs, choices: Sequence[Choice], seed: int, tests: Mapping[str, Any]) -> None:
+    """`tests`: scores on runs that took no part, for the reader only."""
+    value = {
+        "digests": runs.digests,
+        "seed": seed,
+        "level": LEVEL,
+        "domains": list(runs.domains),
+        "runs": len(runs.runs),
+        "notes": list(runs.notes),
+        "targets": {
+            one.target: as_plain(one, runs.losses[:, runs.targets.index(one.target)]) for one in choices
+        },
+        "tests": dict(tests),
+    }
+    Path(path).write_text(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def as_plain(choice: Choice, losses: np.ndarray) -> dict[str, Any]:
+    return {
+        "law": choice.law,
+        "knows": choice.score.knows,
+        "scores": {
+            name: {"rank_correlation": list(one.correlation), "error": list(one.error)}
+            for name, one in choice.scores.items()
+        },
+        "curve": [list(point) for point in choice.curve],
+        "enough": choice.enough,
+        "effects": choice.effects.tolist(),
+        "losses": losses.tolist(),
+        "held_out": choice.held_out.tolist(),
+    }
+
+
+def load(path: str) -> dict[str, Any]:
+    """The record as plain values."""
+    value: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return value
+
+
+def read(path: str, runs: Runs, targets: Iterable[str]) -> tuple[Choice, ...]:
+    """The choices for these targets. Raises StaleError when they were made from other tables."""
+    value = load(path)
+    if sorted(value["digests"].values()) != sorted(runs.digests.values()):
+        raise StaleError(
+            f"{path}: was made from other tables than {' and '.join(runs.digests)}; make it again (`winnow mix fit`)"
+        )
+    missing = [name for name in targets if name not in value["targets"]]
+    if missing:
+        raise StaleError(f"{path}: has no target {missing[0]!r}; make it again (`winnow mix fit`)")
+    return tuple(parse(name, value["targets"][name]) for name in targets)
+
+
+def parse(target: str, value: Mapping[str, Any]) -> Choice:
+    scores = {
+        name: Score(tuple(one["rank_correlation"]), tuple(one["error"]))
+        for name, one in value["scores"].items()
+    }
+    curve = tuple((int(runs), float(rank), float(error)) for runs, rank, error in value["curve"])
+    return Choice(
+        target, value["law"], scores, np.array(value["held_out"]), curve, np.array(value["effects"])
+    )
