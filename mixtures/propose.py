@@ -24,8 +24,8 @@ STRENGTHS = np.logspace(-1, np.log10(5.0), 15)  # of the Dirichlet
 MOST = 15  # times the prior
 UNITS = 5000  # shares are whole numbers of 1/5000 = 2e-4; less than one is 0
 OVERSAMPLE = 100
-CANDIDATES = 4000  # of the optimal design
-REGION = 1000  # mixtures that it wants to know about
+CANDIDATES = 2000  # of the optimal design
+REGION = 500  # mixtures that it wants to know about
 PLAIN_NOISE = 0.01  # of a run's loss, in variances over mixtures, before any run has told
 GOOD = 4  # of the mixtures, one in so many is good: those are what the runs should tell apart
 

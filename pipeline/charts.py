@@ -44,11 +44,17 @@ def draw(spec: Mapping[str, Any], title: str) -> str:
     import vl_convert
 
     svg: str = vl_convert.vegalite_to_svg({"config": _CONFIG, **spec})
-    mark = hashlib.sha256(svg.encode()).hexdigest()[:8]
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="{mark}-\1"', svg)
-    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{mark}-\1)", svg)
-    svg = re.sub(r'href="#([^"]+)"', rf'href="#{mark}-\1"', svg)
+    svg = own_ids(svg)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(title, quote=True)}" ', 1)
+
+
+def own_ids(svg: str) -> str:
+    """Vega counts its ids through the whole process: here they are numbered by place, behind a digest of the picture."""
+    ids = list(dict.fromkeys(re.findall(r'\bid="([^"]+)"', svg)))
+    for place, one in enumerate(ids):
+        for before, behind in (('id="', '"'), ("url(#", ")"), ('href="#', '"')):
+            svg = svg.replace(f"{before}{one}{behind}", f"{before}\0{place}{behind}")
+    return svg.replace("\0", f"{hashlib.sha256(svg.encode()).hexdigest()[:8]}-")
 
 
 def _axis(field: str, title: str, **more: Any) -> dict[str, Any]:

@@ -107,7 +107,9 @@ def test_3_our_own_fit_ranks_runs_it_never_saw(
     assert at_60m["the_pile_pile_cc"].correlation[0] >= large
     score = chosen[0].score
     assert score.knows
-    assert score.correlation[1] <= at_1m["the_pile_pile_cc"].correlation[0]  # what was said held on the test runs
+    assert (
+        score.correlation[1] <= at_1m["the_pile_pile_cc"].correlation[0]
+    )  # what was said held on the test runs
 
 
 @pytest.mark.soak
