@@ -1,4 +1,4 @@
-"""Figures of mixtures/ for LOG.md: `python -m tests.benchmarks.mixtures [planted|speed|real]`.
+"""Figures of mixtures/ for LOG.md: `python -m tests.benchmarks.mixtures planted|speed|real [numbers]`.
 
 planted: a known exponential law, noise as measured on RegMix's tables, found again: how far the solved mixture's true
 loss is from the true optimum, and how often the stated 90 % spreads hold the truth.
@@ -6,21 +6,32 @@ speed: CPU seconds of choice and fit by law, of solving with 200 refits, and of 
 real: proxies trained on four sources of ../shared/data/corpus, and how well left-out runs are predicted.
 """
 
+import json
+import resource
 import sys
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+import zstandard
+from scipy.stats import spearmanr
 
-from mixtures import propose, solve, space
+from mixtures import propose, proxies, solve, space
 from mixtures.choice import choose
 from mixtures.domains import Domain, Domains
 from mixtures.laws import LAWS, FittedExponential
-from mixtures.tables import Runs
+from mixtures.tables import Runs, read_runs
 
-REGMIX = Path(__file__).resolve().parents[3] / "shared/data/mixture/regmix"
+SHARED = Path(__file__).resolve().parents[3] / "shared/data"
+CORPUS, SOURCES = SHARED / "corpus", ("zh_law", "en_books_classic", "docs_permissive", "qa_gsm8k_train")
+REGMIX = SHARED / "mixture/regmix"
 NOISE = 0.05  # of a run's loss; the process measures 0.04 (uspto, wikipedia) to 0.14 (ubuntu_irc) on RegMix's tables
 CHOOSE = 10  # repetitions that choose among all laws; the others take the law that these took, if it was one
 BUDGET = 25_000_000_000
@@ -93,7 +104,100 @@ def planted(repetitions: int = 200, *sizes: int) -> Iterator[str]:
         )
 
 
+def real(runs: int = 28, workers: int = 2) -> Iterator[str]:
+    """Proxies on bytes of four sources; every run is predicted by a fit on all others, the law chosen without it too."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Domains(
+            tuple(Domain(name, write_bytes(name, folder), prior=1 / len(SOURCES)) for name in SOURCES)
+        )
+        shares = propose.sample(made, runs, 42)
+        propose.write(f"{folder}/proxies.csv", made.names, shares, 1, 42)
+        plan = {
+            "mixtures": f"{folder}/proxies.csv",
+            "tokens": [f"{folder}/*.parquet"],
+            "vocabulary": 256,
+            "output": f"{folder}/out",
+            "training": {"tokens": "1200k"},
+        }
+        Path(f"{folder}/plan.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")
+        begin, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        for line in proxies.train_all(f"{folder}/plan.yaml", workers):
+            print(line, file=sys.stderr, flush=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = sum(after[:2]) - sum(before[:2])
+        yield f"{runs} proxies of 1.2 M bytes, {workers} at once: {time.monotonic() - begin:.0f} s wall, {cpu:.0f} s CPU"
+        table = read_runs(f"{folder}/out/runs.csv", f"{folder}/out/losses.csv", made.names)
+        yield "target | laws chosen | rank correlation of leave-one-out predictions over all runs"
+        for target in (*table.targets, "mean of all"):
+            losses = (
+                table.losses.mean(axis=1) if target == "mean of all" else table.only([target]).losses[:, 0]
+            )
+            predictions, laws = left_out(replace(table, targets=(target,), losses=losses[:, None]))
+            yield f"{target} | {dict(Counter(laws))} | {spearmanr(predictions, losses)[0]:.3f}"
+
+
+def left_out(table: Runs) -> tuple[np.ndarray, list[str]]:
+    """float64[runs] and the law chosen for each, of one target: neither choice nor fit sees the run that is predicted."""
+    predictions, laws = np.empty(len(table.runs)), []
+    for run in range(len(table.runs)):
+        rest = np.arange(len(table.runs)) != run
+        names = tuple(one for place, one in enumerate(table.runs) if place != run)
+        seen = replace(table, runs=names, shares=table.shares[rest], losses=table.losses[rest])
+        (choice,) = choose(seen, laws=("exponential", "process"))
+        laws.append(choice.law)
+        fitted = LAWS[choice.law].fit(seen.shares, seen.losses[:, 0])
+        predictions[run] = fitted.predict(table.shares[run : run + 1])[0]
+    return predictions, laws
+
+
+def write_bytes(name: str, folder: str) -> int:
+    """A token file whose tokens are the UTF-8 bytes of a corpus, 5 MB at the most; how many there are."""
+    with zstandard.open(CORPUS / f"{name}.jsonl.zst", "rt", encoding="utf-8") as file:
+        texts = [json.loads(line)["text"].encode() for line in file]
+    kept = [
+        np.frombuffer(text, np.uint8)
+        for text in texts[: 1 + int(np.searchsorted(np.cumsum([*map(len, texts)]), 5_000_000))]
+    ]
+    pq.write_table(pa.table({"source": [name] * len(kept), "tokens": kept}), f"{folder}/{name}.parquet")
+    return sum(map(len, kept))
+
+
+def speed() -> Iterator[str]:
+    """On RegMix's tables, all 13 targets and Pile-CC alone; and a large convex problem."""
+    table = read_runs(f"{REGMIX}/train_mixture_1m.csv", f"{REGMIX}/train_pile_loss_1m.csv")
+    spent: dict[str, float] = {}
+    choices = list(choose(table, spent=spent))
+    yield "choice, fit, curves and effects, 13 targets, 512 runs | " + ", ".join(
+        f"{name} {one:.0f} s" for name, one in spent.items()
+    )
+    made = Domains(tuple(Domain(name, BUDGET, prior=1 / 17) for name in table.domains))
+    allowed = space.build(made, table.domains, BUDGET, {}, {})
+    for law in ("exponential", "process", "trees"):
+        some = [replace(one, law=law) for one in choices]
+        for targets in (("the_pile_pile_cc",), table.targets):
+            if law == "trees" and len(targets) > 1:
+                continue  # minutes, and no goal
+            begin = time.process_time()
+            aims = solve.aims(table, some, dict.fromkeys(targets, 1.0))
+            solve.solve(table, aims, allowed, 0.05, solve.Effort(0, 200, 3_000))
+            yield f"solve, 200 refits, {law}, {len(targets)} targets | {time.process_time() - begin:.0f} s"
+    chance = np.random.default_rng(0)
+    shares = chance.dirichlet(np.ones(1000)).tolist()
+    many = Domains(
+        tuple(
+            Domain(f"d{i}", round(one * 2 * BUDGET), "ab"[i % 2], one, max=0.05)
+            for i, one in enumerate(shares)
+        )
+    )
+    begin = time.process_time()
+    room = space.build(many, many.names, BUDGET, {"a": space.Group(share=0.4)}, {})
+    laws = [FittedExponential(1.0, chance.normal(0, 1, 1000)) for _ in range(13)]
+    solve.Convex(room, 13, 0.05).solve(laws, np.full(13, 1 / 13))
+    yield f"1,000 domains, caps, groups, KL, 13 targets | {time.process_time() - begin:.1f} s"
+
+
+BENCHMARKS = {"planted": planted, "speed": speed, "real": real}
+
 if __name__ == "__main__":
-    wanted = sys.argv[1:2] or ["planted"]
-    for line in {"planted": planted}[wanted[0]](*map(int, sys.argv[2:])):
+    for line in BENCHMARKS[sys.argv[1]](*map(int, sys.argv[2:])):
         print(line, flush=True)

@@ -1,0 +1,243 @@
+"""Losses of proxy runs: a small language model trained on every proposed mixture, one file a run, then one table.
+
+`output` holds `runs/<run>.json` (what a run cost and gave, under a key of all that it depends on), and when all are done
+`runs.csv` and `losses.csv`, which `winnow mix fit` reads. A run whose file has its key is not trained again. Any other
+trainer that writes those two tables does as well.
+"""
+
+import csv
+import glob
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mixtures.domains import Tokens
+from mixtures.tables import TableError, digest, read_shares
+from pipeline import forms
+
+VERSION = 1  # of the training: moves when its losses do
+
+
+@dataclass(frozen=True)
+class Model:
+    """A decoder-only transformer with tied embeddings; RegMix's "1M" is width 256, 2 layers, 8 heads."""
+
+    width: int = 64
+    layers: int = 2
+    heads: int = 4
+    length: int = 128  # tokens that it sees
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.layers, self.heads, self.length) < 1 or self.width % (2 * self.heads):
+            raise ValueError(
+                f"width {self.width} must be a multiple of 2 × heads ({self.heads}), and all be 1 or more"
+            )
+
+
+@dataclass(frozen=True)
+class Training:
+    """AdamW at a constant rate after a warm-up, as RegMix trains its proxies (rate 4e-4 and 100 steps at 1M)."""
+
+    tokens: Tokens = 1_000_000
+    batch: int = 16  # sequences a step
+    rate: float = 4e-3
+    warmup: int = 50
+    decay: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.tokens < 1 or self.batch < 1 or self.warmup < 0 or not 0 < self.rate < 1 or self.decay < 0:
+            raise ValueError(
+                "tokens and batch must be 1 or more, warmup and decay 0 or more, rate between 0 and 1"
+            )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train on what. Paths are relative to the current directory."""
+
+    mixtures: str  # the table that `winnow mix propose` wrote
+    tokens: tuple[
+        str, ...
+    ]  # Parquet files or patterns: token files (source, tokens) or packed shards (tokens, spans)
+    vocabulary: int  # ids are below
+    output: str
+    model: Model = field(default_factory=Model)
+    training: Training = field(default_factory=Training)
+    held_out: float = 0.05  # part of each source's tokens, at its end, that losses are measured on
+    held_out_tokens: Tokens = 100_000  # of each source, at the most
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        if not 0 < self.held_out < 1:
+            raise ValueError(f"held_out {self.held_out} must lie between 0 and 1")
+        if not 2 <= self.vocabulary <= 1 << 32:
+            raise ValueError(f"vocabulary {self.vocabulary} must be 2 or more")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run, ready to be trained in a process of its own."""
+
+    run: str
+    place: int
+    shares: Mapping[str, float]
+    plan: Plan
+    key: str
+
+
+def read_plan(path: str) -> Plan:
+    """The plan in a YAML file. Raises FormError."""
+    return forms.build(Plan, forms.load(Path(path).read_text(encoding="utf-8"), path), "proxies")
+
+
+def jobs(plan: Plan) -> list[Job]:
+    """One a mixture, in the table's order. Raises TableError."""
+    table = read_shares(plan.mixtures)
+    settings = {
+        key: value for key, value in asdict(plan).items() if key not in ("mixtures", "output", "tokens")
+    }
+    read = [digest(path) for path in files(plan.tokens)]
+    found = []
+    for place, (run, row) in enumerate(zip(table.runs, table.values.tolist(), strict=True)):
+        shares = dict(zip(table.names, row, strict=True))
+        text = json.dumps([VERSION, settings, read, run, shares], sort_keys=True)
+        found.append(Job(run, place, shares, plan, hashlib.sha256(text.encode()).hexdigest()[:32]))
+    return found
+
+
+def files(patterns: Sequence[str]) -> list[str]:
+    """All files that the patterns name, sorted. Raises OSError when one names none."""
+    found: list[str] = []
+    for pattern in patterns:
+        some = sorted(glob.glob(pattern, recursive=True))
+        if not some:
+            raise FileNotFoundError(f"{pattern}: no such file; tokens must name Parquet files with tokens")
+        found += some
+    return found
+
+
+def streams(patterns: Sequence[str]) -> dict[str, np.ndarray]:
+    """uint32[tokens] of each source, in the order of files and rows."""
+    parts: dict[str, list[np.ndarray]] = {}
+    for path in files(patterns):
+        for batch in pq.ParquetFile(path).iter_batches():
+            names = batch.schema.names
+            if "tokens" not in names or not {"spans", "source"} & set(names):
+                raise TableError([f"{path}: has no columns tokens and source, or tokens and spans"])
+            for source, tokens in (unpacked if "spans" in names else documents)(batch):
+                parts.setdefault(source, []).append(tokens)
+    return {source: np.concatenate(some).astype(np.uint32) for source, some in sorted(parts.items())}
+
+
+def documents(batch: pa.RecordBatch) -> Iterator[tuple[str, np.ndarray]]:
+    """A token file: (id, source, tokens)."""
+    column = batch["tokens"]
+    values, offsets = np.asarray(column.values), np.asarray(column.offsets)
+    for row, source in enumerate(batch["source"].to_pylist()):
+        yield source, values[offsets[row] : offsets[row + 1]]
+
+
+def unpacked(batch: pa.RecordBatch) -> Iterator[tuple[str, np.ndarray]]:
+    """Packs: the tokens of each span, under its source."""
+    rows = np.asarray(batch["tokens"].flatten()).reshape(batch.num_rows, -1)
+    for row, spans in zip(rows, batch["spans"].to_pylist(), strict=True):
+        for span in spans:
+            yield span["source"], row[span["start"] : span["stop"]]
+
+
+def split(plan: Plan, domains: Sequence[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Tokens to train on and held-out tokens, by source. Raises TableError for a domain that has too few."""
+    everything = streams(plan.tokens)
+    train, held = {}, {}
+    for name in domains:
+        tokens = everything.get(name, np.zeros(0, np.uint32))
+        cut = len(tokens) - min(plan.held_out_tokens, int(len(tokens) * plan.held_out))
+        if min(cut, len(tokens) - cut) <= plan.model.length:
+            raise TableError([
+                f"{plan.mixtures}: domain {name!r} has {len(tokens):,} tokens; at least {plan.model.length + 1} are needed "
+                "on either side of held_out"
+            ])  # fmt: skip
+        if int(tokens.max()) >= plan.vocabulary:
+            raise TableError([f"tokens of {name!r} go up to {tokens.max()}, vocabulary is {plan.vocabulary}"])
+        train[name], held[name] = tokens[:cut], tokens[cut:]
+    return train, held
+
+
+def train_all(path: str, workers: int | None = None, only: int | None = None) -> Iterator[str]:
+    """Train what is missing, saying so run by run; with `only`, that one run. Tables follow when all runs are there."""
+    from mixtures import language_model
+
+    plan = read_plan(path)
+    everything = jobs(plan)
+    if only is not None and only >= len(everything):
+        raise ValueError(f"there is no run {only}; {plan.mixtures} has {len(everything)}, counted from 0")
+    wanted = everything if only is None else [everything[only]]
+    todo = [job for job in wanted if load(job) is None]
+    yield f"{len(wanted):,} runs, {len(wanted) - len(todo):,} trained already"
+    devices = language_model.devices()
+    workers = min(workers or len(devices), max(len(todo), 1))
+    begin = time.monotonic()
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(train, job, devices[job.place % len(devices)]): job for job in todo}
+        for done, future in enumerate(as_completed(waiting), 1):
+            losses = future.result()
+            left = (time.monotonic() - begin) / done * (len(todo) - done)
+            mean = sum(losses.values()) / len(losses)
+            yield f"run {waiting[future].run}: mean loss {mean:.4f}; {done} of {len(todo)}, {left / 60:.1f} min left"
+    if all(load(job) is not None for job in everything):
+        gather(plan, everything)
+        yield f"{plan.output}/runs.csv and {plan.output}/losses.csv are complete"
+
+
+def train(job: Job, device: str) -> dict[str, float]:
+    """Train one run and leave its file; equal jobs give equal losses on one kind of device."""
+    from mixtures import language_model
+
+    kept, held = split(job.plan, list(job.shares))
+    losses = language_model.train(
+        {name: kept[name] for name, share in job.shares.items() if share > 0}, held, job, device
+    )
+    target = Path(record(job))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(f".{os.getpid()}.part")
+    part.write_text(json.dumps({"run": job.run, "key": job.key, "losses": losses}) + "\n", encoding="utf-8")
+    part.replace(target)
+    return losses
+
+
+def record(job: Job) -> str:
+    return f"{job.plan.output}/runs/{job.run}.json"
+
+
+def load(job: Job) -> dict[str, float] | None:
+    """The losses of a run that was trained with this key."""
+    path = Path(record(job))
+    if not path.exists():
+        return None
+    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return value["losses"] if value["key"] == job.key else None
+
+
+def gather(plan: Plan, everything: Sequence[Job]) -> None:
+    """runs.csv and losses.csv."""
+    domains = list(everything[0].shares)
+    tables = {
+        "runs": (domains, [list(job.shares.values()) for job in everything]),
+        "losses": (domains, [[(load(job) or {})[name] for name in domains] for job in everything]),
+    }
+    for name, (names, rows) in tables.items():
+        with open(f"{plan.output}/{name}.csv", "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["run", *names])
+            writer.writerows([job.run, *row] for job, row in zip(everything, rows, strict=True))
