@@ -160,14 +160,12 @@ def split(plan: Plan, domains: Sequence[str]) -> tuple[dict[str, np.ndarray], di
     """Tokens to train on and held-out tokens, by source. Raises TableError for a domain that has too few."""
     everything = streams(plan.tokens)
     train, held = {}, {}
+    few = f"at least {plan.model.length + 1} are needed on either side of held_out"
     for name in domains:
         tokens = everything.get(name, np.zeros(0, np.uint32))
         cut = len(tokens) - min(plan.held_out_tokens, int(len(tokens) * plan.held_out))
         if min(cut, len(tokens) - cut) <= plan.model.length:
-            raise TableError([
-                f"{plan.mixtures}: domain {name!r} has {len(tokens):,} tokens; at least {plan.model.length + 1} are needed "
-                "on either side of held_out"
-            ])  # fmt: skip
+            raise TableError([f"{plan.mixtures}: domain {name!r} has {len(tokens):,} tokens; {few}"])
         if int(tokens.max()) >= plan.vocabulary:
             raise TableError([f"tokens of {name!r} go up to {tokens.max()}, vocabulary is {plan.vocabulary}"])
         train[name], held[name] = tokens[:cut], tokens[cut:]

@@ -282,9 +282,8 @@ class Convex:
 
     def _never(self, kl: float) -> list[Any]:
         """With a KL term a part without prior cannot be used."""
-        parts: np.ndarray = (
-            np.flatnonzero((self.space.inner[self.space.prior == 0] > 0).any(axis=0)) if kl else []
-        )
+        unused = self.space.inner[self.space.prior == 0] > 0
+        parts = np.flatnonzero(unused.any(axis=0) & bool(kl))
         return [self.z[parts] == 0] if len(parts) else []
 
     def _rows(self, places: Sequence[int]) -> Any:

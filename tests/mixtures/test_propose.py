@@ -60,15 +60,15 @@ def test_the_optimal_design_teaches_more_about_good_mixtures_than_as_many_random
     for seed in range(6):
         before = worlds.runs(12, seed=seed).only(["代码"])
         chance = np.random.default_rng(seed)
-        for name in errors:
-            more = (
-                optimal(worlds.domains(), 12, seed, before if known else None)
-                if name == "design"
-                else sample(worlds.domains(), 12, seed + 100)
-            )
+        sets = {
+            "design": optimal(worlds.domains(), 12, seed, before if known else None),
+            "random": sample(worlds.domains(), 12, seed + 100),
+        }
+        for name, more in sets.items():
             shares = np.vstack([before.shares, more]) if known else more
-            fitted = Process().fit(shares, law.predict(shares) + 0.01 * chance.standard_normal(len(shares)))
-            errors[name].append(float(np.sqrt(np.mean((fitted.predict(good) - law.predict(good)) ** 2))))
+            losses = law.predict(shares) + 0.01 * chance.standard_normal(len(shares))
+            missed = Process().fit(shares, losses).predict(good) - law.predict(good)
+            errors[name].append(float(np.sqrt(np.mean(missed**2))))
     assert np.median(errors["design"]) < np.median(errors["random"])
 
 
