@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mixtures import domains, plan
-from pipeline import lock
+from mixtures import domains, plan, space
+from pipeline import forms, lock
 from pipeline.forms import FormError
 from tests.mixtures import worlds
 
@@ -91,6 +91,22 @@ def test_the_lock_says_what_a_training_needs_and_where_it_comes_from(folder: Pat
 
 def test_the_same_plan_gives_the_same_bytes(folder: Path):
     assert lock.dumps(solve(folder, MIXTURE)) == lock.dumps(solve(folder, MIXTURE))
+
+
+@pytest.mark.parametrize("step", ["text", "multimodal"])
+def test_the_shipped_examples_are_plans(step: str):
+    """What they name beside domains is the user's own; their fields and domains are checked."""
+    place = Path(plan.__file__).parent / "examples"
+    form = forms.load((place / f"{step}.mixture.yaml").read_text(encoding="utf-8"), step)
+    made = forms.build(plan.Plan, form, "mixture")
+    found = domains.read(str(place / made.domains))
+    keep = (
+        {"text": dict.fromkeys([one.name for one in found.domains if one.group == "text"], 0.2)}
+        if made.keep
+        else {}
+    )
+    allowed = space.build(found, found.names, made.budget, made.groups, keep)
+    assert len(allowed.parts) == {"text": 5, "multimodal": 4}[step]
 
 
 def test_text_first_then_multimodal_keeps_the_first_steps_ratios(folder: Path):
