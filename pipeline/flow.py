@@ -8,6 +8,7 @@ the graph is built are left out.
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -20,7 +21,7 @@ from pipeline.steps import compare, decide, pairs, shards, statistics, tokens
 from pipeline.steps.ingest import ingest
 from pipeline.steps.placed import PlacedStage
 from pipeline.steps.plan import Plan
-from pipeline.steps.work import Corpus, Home, Piece, Split, Work
+from pipeline.steps.work import Corpus, Piece, Split, Work
 
 Slices = Iterator[tuple[str, pa.RecordBatch]]
 
@@ -44,8 +45,7 @@ class Flow:
         gate = root | "nothing to wait for" >> beam.Create(["start"], reshuffle=False)
         for stage in work.placed.stages:
             if stage.kind == "comparison" and stage.name not in self.standing:
-                kind = ComparePairs if pairs.by_pairs(stage) else Compare
-                gate = pieces | stage.name >> kind(work, self.exchange, stage, corpus, gate)
+                gate = pieces | stage.name >> Compare(work, self.exchange, stage, corpus, gate)
             elif stage.statistics and stage.kind != "sample":
                 gate = pieces | stage.name >> Statistics(work, stage, corpus, gate)
         tokenized = pieces | "tokens" >> beam.Map(tokenize_one, work, corpus, AsIter(gate)).with_output_types(
@@ -100,7 +100,9 @@ def tokenize_one(piece: str, work: Work, corpus: str, _gate: Iterable[str]) -> s
 
 
 class Compare(beam.PTransform):
-    """Pieces → one element, when the marks of a comparison stand: nominate, settle by bucket, marks back to the pieces."""
+    """Pieces → one element, when the marks of a comparison stand: nominate, settle by bucket or in rounds of pairs, marks
+    back to the pieces.
+    """
 
     def __init__(
         self, work: Work, exchange: Exchange, stage: PlacedStage, corpus: AsSingleton, gate: beam.PCollection
@@ -110,82 +112,48 @@ class Compare(beam.PTransform):
 
     def expand(self, pieces: beam.PCollection) -> beam.PCollection:
         work, stage, exchange = self.work, self.stage, self.exchange
+        shape: Any = pairs if pairs.by_pairs(stage) else compare
 
         def nominate(piece: str, corpus: str, _gate: Iterable[str]) -> Slices:
             known = Corpus.loads(corpus)
             if not compare.done(work, stage, known):
                 yield from compare.nominate(Piece.loads(piece), work, stage, known)
 
-        def settle(bucket: tuple[str, Inbox], _corpus: str) -> Slices:
-            yield from compare.settle(exchange.inbox(bucket[1]), stage)
+        def sender(piece: str, corpus: str, _gate: Iterable[str]) -> str:
+            return f"{compare.folder_of(work, stage, Corpus.loads(corpus))}/{Piece.loads(piece).name}"
 
         def publish(piece: tuple[str, Inbox], corpus: str) -> str:
             slices = exchange.inbox(piece[1])
-            return json.dumps(compare.publish_marks(piece[0], slices, work, stage, Corpus.loads(corpus)))
-
-        def close(files: list[str], corpus: str) -> str:
-            known = Corpus.loads(corpus)
-            if not compare.done(work, stage, known):
-                compare.close([tuple(json.loads(file)) for file in files], work, stage, known)
-            return stage.name
-
-        def sender(piece: str, corpus: str, _gate: Iterable[str]) -> str:
-            return f"{compare.folder_of(work, stage, Corpus.loads(corpus))}/{Piece.loads(piece).name}"
-
-        def bucket_sender(bucket: tuple[str, Inbox], corpus: str) -> str:
-            return f"{compare.folder_of(work, stage, Corpus.loads(corpus))}/bucket-{bucket[0]}"
-
-        buckets = pieces | "nominate" >> Route(exchange, nominate, sender, self.corpus, AsIter(self.gate))
-        marked = buckets | "settle" >> Route(exchange, settle, bucket_sender, self.corpus)
-        files = marked | "marks" >> beam.Map(publish, self.corpus).with_output_types(str)
-        return files | "close" >> Reduce(close, self.corpus)
-
-
-class ComparePairs(beam.PTransform):
-    """Pieces → one element, when the marks of a comparison by pairs stand: its rounds, one after the other."""
-
-    def __init__(
-        self, work: Work, exchange: Exchange, stage: PlacedStage, corpus: AsSingleton, gate: beam.PCollection
-    ) -> None:
-        super().__init__()
-        self.work, self.exchange, self.stage, self.corpus, self.gate = work, exchange, stage, corpus, gate
-
-    def expand(self, pieces: beam.PCollection) -> beam.PCollection:
-        work, stage, exchange = self.work, self.stage, self.exchange
-
-        def nominate(piece: str, corpus: str, _gate: Iterable[str]) -> Slices:
-            known = Corpus.loads(corpus)
-            if not compare.done(work, stage, known):
-                yield from compare.nominate(Piece.loads(piece), work, stage, known)
-
-        def sender(piece: str, corpus: str, _gate: Iterable[str]) -> str:
-            return f"{compare.folder_of(work, stage, Corpus.loads(corpus))}/{Piece.loads(piece).name}"
-
-        def publish(home: tuple[str, Inbox], corpus: str) -> str:
-            slices, known = exchange.inbox(home[1]), Corpus.loads(corpus)
-            return json.dumps(pairs.publish(Home(home[0]), slices, work, stage, known))
+            return json.dumps(shape.publish(piece[0], slices, work, stage, Corpus.loads(corpus)))
 
         def close(published: list[str], corpus: str) -> str:
             known = Corpus.loads(corpus)
             if not compare.done(work, stage, known):
-                pairs.close([json.loads(one) for one in published], work, stage, known)
+                shape.close([json.loads(one) for one in published], work, stage, known)
             return stage.name
 
-        verified: list[beam.PCollection] = []
         keyed = pieces | "nominate" >> Route(exchange, nominate, sender, self.corpus, AsIter(self.gate))
-        for turn in range(stage.rule.rounds):
+        marked = (
+            self.rounds(keyed) if shape is pairs else keyed | "settle" >> self.hop(compare.settle, "settle")
+        )
+        files = marked | "marks" >> beam.Map(publish, self.corpus).with_output_types(str)
+        return files | "close" >> Reduce(close, self.corpus)
+
+    def rounds(self, keyed: beam.PCollection) -> beam.PCollection:
+        """The rounds of a comparison by pairs, one after the other; see `steps/pairs.py`."""
+        verified: list[beam.PCollection] = []
+        for turn in range(self.stage.rule.rounds):
             paired = keyed | f"pair {turn}" >> self.hop(pairs.pair, f"pair-{turn}")
             asked = paired | f"ask {turn}" >> self.hop(pairs.ask, f"ask-{turn}")
             verified.append(asked | f"verify {turn}" >> self.hop(pairs.verify, f"verify-{turn}", meet=False))
-            every = tuple(verified) | f"all {turn}" >> beam.Flatten() | f"meet {turn}" >> Meet(exchange)
+            every = tuple(verified) | f"all {turn}" >> beam.Flatten() | f"meet {turn}" >> Meet(self.exchange)
             fates = every | f"settle {turn}" >> self.hop(pairs.settle, f"settle-{turn}")
-            if (again := turn + 1) < stage.rule.rounds:
+            if (again := turn + 1) < self.stage.rule.rounds:
                 keyed = fates | f"nominate {again}" >> self.hop(pairs.nominate_again, f"again-{again}")
-        files = fates | "marks" >> beam.Map(publish, self.corpus).with_output_types(str)
-        return files | "close" >> Reduce(close, self.corpus)
+        return fates
 
-    def hop(self, step: pairs.Step, name: str, meet: bool = True) -> beam.PTransform:
-        """One step of a round: a target's slices in, slices to other targets out."""
+    def hop(self, step: compare.Step, name: str, meet: bool = True) -> beam.PTransform:
+        """One step between targets: a target's slices in, slices to other targets out."""
         work, stage, exchange = self.work, self.stage, self.exchange
 
         def send(target: tuple[str, Inbox], corpus: str) -> Slices:

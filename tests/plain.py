@@ -12,12 +12,13 @@ from pipeline.comparisons.exchange import Sender
 from pipeline.data import slices
 from pipeline.data.keys import digest
 from pipeline.recipe import Recipe
-from pipeline.run.driver import DEFAULT, Job, Settings, locked, prepare, run_planned
+from pipeline.run.driver import DEFAULT, Job, Settings, prepare, run_planned
+from pipeline.run.folder import locked
 from pipeline.steps import compare, decide, pairs, shards, statistics, tokens
 from pipeline.steps.ingest import ingest
 from pipeline.steps.placed import PlacedStage
 from pipeline.steps.plan import Plan
-from pipeline.steps.work import Corpus, Home, Piece, Work
+from pipeline.steps.work import Corpus, Piece, Work
 
 
 def run(recipe: Recipe, settings: Settings = DEFAULT) -> dict[str, Any]:
@@ -34,8 +35,7 @@ def walk(job: Job, planned: Plan) -> None:
     corpus = Corpus.of(pieces)
     for stage in work.placed.stages:
         if stage.kind == "comparison" and not compare.done(work, stage, corpus):
-            compared = run_pairs if pairs.by_pairs(stage) else run_comparison
-            compared(work, stage, pieces, corpus)
+            run_comparison(work, stage, pieces, corpus)
         elif stage.statistics and stage.kind != "sample":
             run_statistics(work, stage, pieces, corpus)
     for piece in pieces:
@@ -46,30 +46,9 @@ def walk(job: Job, planned: Plan) -> None:
 
 
 def run_comparison(work: Work, stage: PlacedStage, pieces: list[Piece], corpus: Corpus) -> None:
-    folder = compare.folder_of(work, stage, corpus)
-    buckets = route(
-        work,
-        pieces,
-        lambda piece: compare.nominate(piece, work, stage, corpus),
-        lambda piece: f"{folder}/{piece.name}",
-    )
-    homes = route(
-        work,
-        buckets,
-        lambda bucket: compare.settle(slices.read(work.store, bucket[1]), stage),
-        lambda bucket: f"{folder}/bucket-{bucket[0]}",
-    )
-    files = [
-        compare.publish_marks(piece, slices.read(work.store, where), work, stage, corpus)
-        for piece, where in homes
-    ]
-    compare.close(files, work, stage, corpus)
+    folder, shape = compare.folder_of(work, stage, corpus), pairs if pairs.by_pairs(stage) else compare
 
-
-def run_pairs(work: Work, stage: PlacedStage, pieces: list[Piece], corpus: Corpus) -> None:
-    folder, verified, fates = compare.folder_of(work, stage, corpus), [], []
-
-    def hop(targets: Iterable[tuple[str, str]], step: pairs.Step, name: str) -> list[str]:
+    def hop(targets: Iterable[tuple[str, str]], step: compare.Step, name: str) -> list[str]:
         return send(
             work,
             targets,
@@ -77,26 +56,34 @@ def run_pairs(work: Work, stage: PlacedStage, pieces: list[Piece], corpus: Corpu
             lambda target: f"{folder}/{name}/{target[0]}",
         )
 
-    for turn in range(stage.rule.rounds):
-        keyed = (
-            hop(fates, pairs.nominate_again, f"again-{turn}")
-            if turn
-            else send(
-                work,
-                pieces,
-                lambda piece: compare.nominate(piece, work, stage, corpus),
-                lambda piece: f"{folder}/{piece.name}",
-            )
-        )
-        paired = hop(meet(work, keyed), pairs.pair, f"pair-{turn}")
+    buckets = route(
+        work,
+        pieces,
+        lambda piece: compare.nominate(piece, work, stage, corpus),
+        lambda piece: f"{folder}/{piece.name}",
+    )
+    if shape is pairs:
+        marked = run_rounds(work, buckets, hop, stage.rule.rounds)
+    else:
+        marked = meet(work, hop(buckets, compare.settle, "settle"))
+    published = [
+        shape.publish(piece, slices.Inbox(work.store, where), work, stage, corpus) for piece, where in marked
+    ]
+    shape.close(published, work, stage, corpus)
+
+
+def run_rounds(
+    work: Work, keyed: list[tuple[str, str]], hop: Callable[..., list[str]], rounds: int
+) -> list[tuple[str, str]]:
+    verified: list[str] = []
+    for turn in range(rounds):
+        paired = hop(keyed, pairs.pair, f"pair-{turn}")
         asked = hop(meet(work, paired), pairs.ask, f"ask-{turn}")
         verified += hop(meet(work, asked), pairs.verify, f"verify-{turn}")
         fates = meet(work, hop(meet(work, verified), pairs.settle, f"settle-{turn}"))
-    published = [
-        pairs.publish(Home(piece), slices.read(work.store, where), work, stage, corpus)
-        for piece, where in fates
-    ]
-    pairs.close(published, work, stage, corpus)
+        if turn + 1 < rounds:
+            keyed = meet(work, hop(fates, pairs.nominate_again, f"again-{turn + 1}"))
+    return fates
 
 
 def run_statistics(work: Work, stage: PlacedStage, pieces: list[Piece], corpus: Corpus) -> None:

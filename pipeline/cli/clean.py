@@ -11,7 +11,7 @@ def clean(out: str) -> None:
     from pipeline.data.store import LocalStore
     from pipeline.ledger import LedgerError, open_run
     from pipeline.ledger.clean import clean as sweep
-    from pipeline.run.driver import FolderError, locked
+    from pipeline.run.folder import FolderError, locked
 
     try:
         open_run(out)  # is it ours at all?

@@ -67,7 +67,8 @@ def run(
     from pipeline.cli import fail
     from pipeline.forms import FormError
     from pipeline.recipe import load
-    from pipeline.run.driver import FolderError, Settings, SetupError, check_folder, locked, prepare
+    from pipeline.run.driver import Settings, SetupError, prepare
+    from pipeline.run.folder import FolderError, check_folder, locked
 
     beside = os.path.dirname(os.path.abspath(recipe))
     settings = Settings(workers or os.cpu_count() or 1, piece_mib << 20, exchange, None, beam, limit, beside)

@@ -7,12 +7,11 @@ stands as the digests of the files' bytes (`data/keys.py`): where a file lies an
 import dataclasses
 import glob
 import os
-from collections.abc import Iterable
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Any, TypeVar
 
 from pipeline.data.ids import COMPRESSIONS
+from pipeline.data.receipts import file_digest
 
 T = TypeVar("T")
 Paths = str | tuple[str, ...] | list[str]
@@ -61,13 +60,4 @@ def content(path: str) -> str:
 
 @lru_cache(maxsize=1024)
 def digest_of(path: str, _size: int, _changed: int) -> str:
-    with open(path, "rb") as file:
-        return bytes_digest(iter(lambda: file.read(1 << 20), b""))
-
-
-def bytes_digest(chunks: Iterable[bytes]) -> str:
-    """32 hex digits of bytes that come in chunks."""
-    digest = blake2b(digest_size=16)
-    for chunk in chunks:
-        digest.update(chunk)
-    return digest.hexdigest()
+    return file_digest(path)

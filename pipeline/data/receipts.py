@@ -58,6 +58,11 @@ def receipt_name(of: str) -> str:
     return f"{FOLDER}/{of}.json"
 
 
+def digest_of(data: bytes) -> str:
+    """32 hex digits (blake2b) of bytes; of a file's bytes the same as `file_digest` of the file."""
+    return blake2b(data, digest_size=16).hexdigest()
+
+
 def file_digest(path: str) -> str:
     """32 hex digits (blake2b) of a file's bytes."""
     state = blake2b(digest_size=16)

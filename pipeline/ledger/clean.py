@@ -8,7 +8,8 @@ from pipeline.data import receipts, slices, tables
 from pipeline.data.receipts import Receipt, receipt_name
 from pipeline.data.store import TEMPORARY
 from pipeline.ledger import Run
-from pipeline.run.driver import MANIFEST, MARKER
+from pipeline.run.driver import MANIFEST
+from pipeline.run.folder import MARKER
 from pipeline.ship import views
 from pipeline.steps.decide import decisions_of
 from pipeline.steps.ingest import receipt_of

@@ -13,7 +13,7 @@ import orjson
 import pyarrow as pa
 import zstandard
 
-from pipeline.data.files import bytes_digest
+from pipeline.data.receipts import digest_of
 from pipeline.kernels.letters import CODE, WEIGH, Letters, letters
 from pipeline.kernels.passages import Passages, index
 
@@ -67,7 +67,7 @@ def benchmark(path: str, digest: str, fields: Fields) -> Benchmark:
     """What a file holds. ValueError where it is not the one that was planned, and for records without a question."""
     with open(path, "rb") as file:
         data = file.read()
-    if bytes_digest([data]) != digest:
+    if digest_of(data) != digest:
         raise ValueError(f"{path}: changed since the run was planned; run again")
     items = list(read(path, data, fields))
     if not items:

@@ -1,6 +1,6 @@
 """One comparison, step by step: nominate from a piece, settle a bucket, publish the marks of a piece, close with a receipt."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -12,10 +12,13 @@ from pipeline.data.receipts import Receipt
 from pipeline.data.schemas import MARKS
 from pipeline.kernels import hashing
 from pipeline.steps.judge import judge_piece, marks_of
-from pipeline.steps.placed import PlacedStage
+from pipeline.steps.placed import PlacedStage, told
 from pipeline.steps.work import Corpus, Home, Piece, Work
 
 ROWS_A_BUCKET = 1 << 19
+Sent = Iterator[tuple[str, pa.RecordBatch]]
+Slices = Iterable[pa.RecordBatch]
+Step = Callable[[str, Slices, Work, PlacedStage, Corpus], Sent]  # (target, its slices, …) → what it sends
 PIECE = b"piece"  # a slice carries its piece's name once, in its schema's metadata
 
 
@@ -42,7 +45,9 @@ def nominate(
     earlier = work.placed.stages[: work.placed.stages.index(stage)]
     view, verdicts = judge_piece(work, piece, corpus, earlier)
     takes_part = pc.and_(pa.array(verdicts.alive), view.applies(stage.where))
-    rows = stage.rule.nominate(view.seen(stage).filter(takes_part))
+    seen = view.seen(stage).filter(takes_part)
+    with told(f"stage {stage.name}"):
+        rows = stage.rule.nominate(seen)
     yield from to_buckets(rows, piece, buckets(work, stage, corpus))
 
 
@@ -82,19 +87,18 @@ def split_by(rows: pa.RecordBatch, target: np.ndarray) -> Iterator[tuple[str, pa
         yield str(ordered[start]), sorted_rows.slice(start, stop - start)
 
 
-def settle(slices: Iterable[pa.RecordBatch], stage: PlacedStage) -> Iterator[tuple[str, pa.RecordBatch]]:
+def settle(_bucket: str, slices: Slices, _work: Work, stage: PlacedStage, _corpus: Corpus) -> Sent:
     """(piece, marks) of one bucket, from all that was nominated to it."""
     rows, piece, names = met(slices)
-    marks = stage.rule.settle(rows)
+    with told(f"stage {stage.name}"):
+        marks = stage.rule.settle(rows)
     if not marks.num_rows:
         return
     home = piece[np.asarray(pc.index_in(marks["id"], rows["id"]))]
     yield from ((names[int(index)], part) for index, part in split_by(marks, home))
 
 
-def publish_marks(
-    piece: str, slices: Iterable[pa.RecordBatch], work: Work, stage: PlacedStage, corpus: Corpus
-) -> tuple[str, str]:
+def publish(piece: str, slices: Slices, work: Work, stage: PlacedStage, corpus: Corpus) -> tuple[str, str]:
     """(file, digest) of the marks of one piece, in the order of ids."""
     name = f"{marks_of(stage, corpus)}/{piece}.parquet"
     if not work.store.exists(name):
@@ -111,5 +115,5 @@ def close(
     facts: Mapping[str, int] | None = None,
 ) -> Receipt:
     """The receipt of the whole comparison. `facts`: what else it counted."""
-    all_facts = {"corpus": corpus.digest, **(facts or {})}
-    return receipts.publish(work.store, Receipt(marks_of(stage, corpus), all_facts, dict(sorted(files))))
+    of, named = marks_of(stage, corpus), dict(sorted((name, digest) for name, digest in files))
+    return receipts.publish(work.store, Receipt(of, {"corpus": corpus.digest, **(facts or {})}, named))

@@ -9,7 +9,7 @@ from pipeline.data import receipts, tables
 from pipeline.data.receipts import Receipt
 from pipeline.data.store import LocalStore
 from pipeline.kernels import cuts as cutting
-from pipeline.steps.placed import Edit, Placed, PlacedMeasure, told
+from pipeline.steps.placed import Edit, Placed, PlacedMeasure, check_files, told
 from pipeline.steps.view import View, no_cuts, with_chosen
 from pipeline.steps.work import Piece, Work
 
@@ -32,6 +32,7 @@ class Measuring:
             given = pa.RecordBatch.from_pydict(
                 {name: self.read(name, placed.edits) for name in placed.measure.reads}
             )
+            check_files(placed)
             with told(f"measure {type(placed.measure).__name__}"):
                 self.done[placed.key] = checked(
                     placed.measure, placed.measure(given), self.documents.num_rows

@@ -15,7 +15,7 @@ A rule of this shape has `nominate_again`, `pair`, `choose`, `features`, `verify
 and `settle` (comparisons/near.py says what each gives). Whoever is better is the partner.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 from pipeline.data import receipts, tables
 from pipeline.data.schemas import ID, MARKS
 from pipeline.steps import compare
-from pipeline.steps.compare import PIECE, buckets, from_piece, met, publish_marks, split_by, to_buckets
+from pipeline.steps.compare import PIECE, Sent, Slices, buckets, from_piece, met, split_by, to_buckets
 from pipeline.steps.judge import piece_view
 from pipeline.steps.placed import PlacedStage
 from pipeline.steps.texts import texts
@@ -37,10 +37,6 @@ FATES = pa.schema(
     [*MARKS, pa.field("tried", TRIED), pa.field("unsettled", pa.int32()), pa.field("again", pa.bool_())]
 )
 COUNTS = ("members", "verified", "removed", "unsettled")
-
-Sent = Iterator[tuple[str, pa.RecordBatch]]
-Slices = Iterable[pa.RecordBatch]
-Step = Callable[[str, Slices, Work, PlacedStage, Corpus], Sent]  # (target, its slices, …) → what it sends
 
 
 def by_pairs(stage: PlacedStage) -> bool:
@@ -142,7 +138,7 @@ def still_open(members: pa.Array, survivors: pa.Array) -> pa.BooleanArray:
     return pc.or_(pc.is_null(survivors), pc.is_in(survivors, members))
 
 
-def publish(home: Home, slices: Slices, work: Work, stage: PlacedStage, corpus: Corpus) -> dict[str, Any]:
+def publish(piece: str, slices: Slices, work: Work, stage: PlacedStage, corpus: Corpus) -> dict[str, Any]:
     """{file, digest, counts} of the marks of one piece, in the order of ids; file "" where there is none."""
     fates = pa.Table.from_batches(list(slices), FATES)
     marks = fates.filter(pc.is_valid(fates["survivor"])).select(MARKS.names).cast(MARKS)
@@ -152,7 +148,7 @@ def publish(home: Home, slices: Slices, work: Work, stage: PlacedStage, corpus: 
     counts = dict(zip(COUNTS, (fates.num_rows, pairs, marks.num_rows, unsettled), strict=True))
     if not marks.num_rows:
         return {"file": "", "digest": "", "counts": counts}
-    name, digest = publish_marks(home.name, marks.to_batches(), work, stage, corpus)
+    name, digest = compare.publish(piece, marks.to_batches(), work, stage, corpus)
     return {"file": name, "digest": digest, "counts": counts}
 
 

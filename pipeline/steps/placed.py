@@ -191,6 +191,14 @@ def place_measure(measure: Any, edits: tuple[Edit, ...]) -> PlacedMeasure:
     return PlacedMeasure(measure, seen, digest(describe(measure), [edit.key for edit in seen]))
 
 
+def check_files(placed: PlacedMeasure) -> None:
+    """Refuse files that a measure loads when they are no more what they were when the run was planned."""
+    loaded = getattr(placed.measure, "files", ())
+    if loaded and place_measure(placed.measure, placed.edits).key != placed.key:
+        names = ", ".join(str(getattr(placed.measure, name)) for name in loaded)
+        raise RuntimeError(f"{names}: changed since the run was planned; run again")
+
+
 def check_columns(stage: PlacedStage, chosen: Mapping[str, pa.DataType]) -> None:
     """Refuse limits of another type than their column, and names that would mean two things."""
     for name, limit in stage.where.limits.items():

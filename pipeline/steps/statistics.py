@@ -10,7 +10,7 @@ from pipeline.data import receipts, slices, tables
 from pipeline.data.keys import digest
 from pipeline.data.receipts import Receipt
 from pipeline.steps.judge import judge_piece, statistic_of
-from pipeline.steps.placed import SAMPLE, PlacedStage
+from pipeline.steps.placed import SAMPLE, PlacedStage, told
 from pipeline.steps.tokens import lengths
 from pipeline.steps.work import Corpus, Piece, Work
 
@@ -25,8 +25,9 @@ def partial(piece: Piece, work: Work, stage: PlacedStage, corpus: Corpus) -> str
     name = f"{slices.FOLDER}/statistics/{digest(steps)}/{piece.name}"
     if not work.store.exists(name):
         seen = seen_by(piece, work, stage, corpus)
-        parts = ((str(index), one.partial(seen)) for index, one in enumerate(stage.statistics))
-        slices.write(work.store, name, ((target, tables.as_batch(part)) for target, part in parts))
+        with told(f"stage {stage.name}"):
+            parts = [tables.as_batch(one.partial(seen)) for one in stage.statistics]
+        slices.write(work.store, name, ((str(index), part) for index, part in enumerate(parts)))
     return name
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from pipeline.data.store import LocalStore
-from pipeline.run.driver import Settings, locked, prepare, run_planned
+from pipeline.run.driver import Settings, prepare, run_planned
+from pipeline.run.folder import locked
 from tests import plain, world
 
 KINDS = (  # every kind of name that a run publishes
