@@ -65,6 +65,6 @@ def test_the_pack_that_is_tried_is_one_as_the_feed_gives_it():
 
 def test_what_is_no_logits_is_refused_with_its_shape():
     with pytest.raises(ValueError, match=r"shape \(1, 64\), not \[1, 64, vocabulary\]"):
-        problems(lambda tokens, positions, segments: tokens, VOCABULARY)
+        problems(lambda tokens, *_: tokens, VOCABULARY)
     with pytest.raises(ValueError, match="length 8 must be 32 or more"):
         problems(Attention(), VOCABULARY, length=8)
