@@ -15,6 +15,7 @@ COMMANDS = {  # name → module below pipeline.cli; the function has the command
     "manifest": "manifest",
     "inspect": "inspect",
     "export": "export",
+    "takedown": "takedown",
     "clean": "clean",
     "flink": "flink",
     "mix": "mix",

@@ -23,6 +23,7 @@ from pipeline.data import tables
 from pipeline.data.schemas import MEDIUM, PART
 from pipeline.ledger import LedgerError, Run
 from pipeline.steps.judge import piece_view
+from pipeline.steps.taken import REASON, STAGE
 from pipeline.steps.texts import texts
 from pipeline.steps.work import Piece
 
@@ -49,11 +50,12 @@ class Choice:
 
     def check(self, run: Run) -> None:
         """LedgerError for a stage or reason that the run does not have."""
-        stages = {stage.name: stage.rule for stage in run.work.placed.stages}
+        stages = {stage.name: stage.rule.reasons for stage in run.work.placed.stages}
+        stages |= {STAGE: (REASON,)} if run.work.taken else {}
         if self.stage is not None and self.stage not in stages:
             raise LedgerError(f"no stage {self.stage!r}; there are {', '.join(stages)}")
-        rules = [stages[self.stage]] if self.stage is not None else stages.values()
-        reasons = sorted({"empty", *(reason for rule in rules for reason in rule.reasons)})
+        asked = [stages[self.stage]] if self.stage is not None else stages.values()
+        reasons = sorted({"empty", *(reason for given in asked for reason in given)})
         if self.reason is not None and self.reason not in reasons:
             raise LedgerError(f"no reason {self.reason!r}; there are {', '.join(reasons)}")
 

@@ -47,6 +47,11 @@ def pools_for(tokens: int, pool_tokens: int) -> int:
     return 1 << max(0, (max(1, -(-tokens // pool_tokens)) - 1).bit_length())
 
 
+def pools_of(tokens: int, work: Work) -> int:
+    """The number of pools of a run in which so many tokens ship."""
+    return work.pools or pools_for(tokens, work.pack.pool_tokens)
+
+
 def addresses(
     seed: int, ids: pa.Array, copies: np.ndarray, pools: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
