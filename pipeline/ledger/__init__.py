@@ -224,7 +224,19 @@ def passed_over(run: Run) -> dict[tuple[str, str], int]:
 
 
 def summary(run: Run) -> str:
-    """One sentence on what came out."""
+    """What came out, and how well it is packed."""
     facts = run.manifest["totals"]
-    shards = len(run.manifest["shards"])
-    return f"{facts['packs']:,} packs of {run.work.pack.length:,} tokens in {shards:,} {'shard' if shards == 1 else 'shards'}: {run.store.root}"
+    shards, length = len(run.manifest["shards"]), run.work.pack.length
+    room = max(1, facts["packs"] * length)
+    return (
+        f"{facts['packs']:,} packs of {length:,} tokens in {shards:,} {'shard' if shards == 1 else 'shards'}: {run.store.root}\n"
+        f"padding {100 * facts['padding'] / room:.2f} %, {-(-facts['tokens'] // length):,} packs at the least; "
+        f"{facts['cut_documents']:,} of {facts['documents']:,} documents cut, into {facts['fragments']:,} fragments; "
+        f"{100 * long_share(run):.1f} % of the tokens in documents of half a pack or more"
+    )
+
+
+def long_share(run: Run) -> float:
+    """Of the tokens that ship, those of documents that fill half a pack or more."""
+    facts = run.manifest["totals"]
+    return float(facts["long_tokens"] / max(1, facts["tokens"]))

@@ -21,7 +21,7 @@ from pipeline.steps.judge import piece_view
 from pipeline.steps.tokens import read_tokens, tokenizer
 from pipeline.steps.work import Corpus, Piece, Work
 
-VERSION = 1  # of packing: another number packs again
+VERSION = 2  # of packing: another number packs again
 MASK = (1 << 64) - 1
 
 

@@ -13,8 +13,10 @@ import yaml
 from click.testing import CliRunner
 
 from pipeline.cli import COMMANDS, main
+from pipeline.cli.export import PACKS
 from pipeline.feed import Feed, Share
 from pipeline.run.driver import run
+from pipeline.ship.formats import FORMATS
 from tests import world
 from tests.cli.command import ENVIRONMENT, write_recipe
 
@@ -145,7 +147,11 @@ def test_where_names_the_documents_of_a_step(folder: Path):
     assert "give a place, SHARD:PACK, or --step" in call("where", "--in", out, code=2)
 
 
-@pytest.mark.parametrize("form", ["megatron", "mds", "webdataset", "npy"])
+def test_every_format_of_packs_is_offered():
+    assert tuple(FORMATS) == PACKS
+
+
+@pytest.mark.parametrize("form", PACKS)
 def test_packs_are_exported_for_other_trainers(folder: Path, tmp_path: Path, form: str):
     out = str(folder / "out")
     packs = json.loads((folder / "out/manifest.json").read_text())["totals"]["packs"]

@@ -100,6 +100,7 @@ def test_the_facts_are_those_of_the_packs(pool):
         "documents": len(pool),
         "cut_documents": len(cut),
         "fragments": sum(map(len, cut)),
+        "long_tokens": sum(len(text) for _, _, text in pool if 2 * len(text) >= LENGTH),
         "tokens_by_source": {source: count for source, count in by_source.items() if count},
     }
 
