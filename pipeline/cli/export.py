@@ -15,7 +15,7 @@ PACKS = ("megatron", "mds", "webdataset", "npy")
     type=click.Choice([*DOCUMENTS, *PACKS]),
     default="jsonl",
     show_default=True,
-    help="Documents as JSON lines (.zst) or Parquet, which `datasets` loads; or packs for a trainer's loader.",
+    help="Documents as JSON lines (.zst) or Parquet, or packs for a trainer's loader.",
 )
 @click.option("--text-field", default="text", show_default=True, help="The field that holds the text.")
 @click.option("--dropped", is_flag=True, help="The documents that were dropped, each with its reason.")
@@ -26,6 +26,7 @@ def export(
 ) -> None:
     """Write what ships below a new folder TARGET: documents with the editors' cuts applied, or packs.
 
+    `datasets` loads Parquet of any sources at once, JSON lines of sources whose records have the same fields.
     Each record comes with its own fields, `winnow_id`, and how many copies ship. Read again by `winnow run`, it is what it was.
 
     \b

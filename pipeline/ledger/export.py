@@ -25,6 +25,7 @@ from pipeline.ledger import LedgerError, Run
 from pipeline.steps.judge import piece_view
 from pipeline.steps.taken import REASON, STAGE
 from pipeline.steps.texts import texts
+from pipeline.steps.view import with_chosen
 from pipeline.steps.work import Piece
 
 LEVEL = 3  # of zstd: level 19 takes 20 × the time for a tenth less
@@ -70,7 +71,8 @@ def chosen(run: Run, choice: Choice) -> Iterator[tuple[Piece, pa.RecordBatch]]:
         cuts = None if choice.dropped else piece_view(run.work, piece).cuts(run.work.placed.edits)
         columns = tables.open_table(run.store, piece.documents).schema_arrow.names
         said, row = decided.filter(pa.array(asked)), 0
-        for batch in texts(piece, run.work, asked, cuts, columns):
+        for found in texts(piece, run.work, asked, cuts, columns):
+            batch = with_chosen(found, run.work.placed.chosen)  # so that all files have the same columns
             yield piece, beside(batch, said.slice(row, batch.num_rows), choice)
             row += batch.num_rows
 
