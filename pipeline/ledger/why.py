@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pipeline.data import tables
 from pipeline.data.ids import file_digest, parse_id
 from pipeline.data.keys import describe
+from pipeline.data.schemas import ID
 from pipeline.ledger import Run
 from pipeline.steps.judge import marked, piece_view, read_marks, read_statistics, reasons
 from pipeline.steps.placed import COMPARISON, EDITOR, SAMPLE, PlacedStage
@@ -58,6 +59,17 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Survivor:
+    """Whom a comparison kept in a document's place, and what became of that one later."""
+
+    id: str
+    source: str
+    stage: str | None
+    reason: str | None
+    copies: int
+
+
+@dataclass(frozen=True)
 class Life:
     """All that is known of one document."""
 
@@ -71,6 +83,7 @@ class Life:
     characters_put: int
     tokens: int | None
     said: tuple[Said, ...]
+    survivors: tuple[Survivor, ...]  # each went for the next; the last was kept, or fell for another reason
     places: tuple[Place, ...]
     excerpt: str
 
@@ -90,13 +103,20 @@ class Quarantined:
 
 def by_id(run: Run, identifier: bytes) -> Life | Quarantined | None:
     """The record with an id, whatever became of it."""
+    if (at := located(run, identifier)) is not None:
+        return life(run, *at)
+    return next(in_quarantine(run, pc.field("id") == identifier), None)
+
+
+def located(run: Run, identifier: bytes) -> tuple[Piece, int] | None:
+    """In which piece a document lies, and its row there."""
     for piece in run.pieces:
         if (
             piece.first <= identifier.hex() <= piece.last
             and (row := row_of(run, piece, "id", identifier)) is not None
         ):
-            return life(run, piece, row)
-    return next(in_quarantine(run, pc.field("id") == identifier), None)
+            return piece, row
+    return None
 
 
 def by_text(run: Run, text: str) -> Iterator[Life]:
@@ -149,6 +169,9 @@ def life(run: Run, piece: Piece, row: int) -> Life:
         id=identifier.hex(),
         origin=origin(run, piece, document),
         said=said,
+        survivors=tuple(
+            survivors(run, next((one.values.get("survivor") for one in said if one.reason), None))
+        ),
         places=places,
         excerpt=document["text"][:300],
         **decision,
@@ -193,6 +216,31 @@ def stage_said(run: Run, piece: Piece, one: View, stage: PlacedStage, decision: 
     hidden = {stage.rule.cuts} if stage.kind == EDITOR else set()
     values = {name: readable(one.seen(stage)[name][0].as_py()) for name in names if name not in hidden}
     return Said(stage.name, stage.kind, applies, reason, values, limits)
+
+
+def survivors(run: Run, identifier: str | None) -> Iterator[Survivor]:
+    """The chain that begins with a survivor: whoever went for another at a later stage is followed by that one."""
+    while identifier is not None:
+        at = located(run, bytes.fromhex(identifier))
+        if at is None:
+            raise ValueError(
+                f"survivor {identifier} is no document of this run; `winnow account` tells what is damaged"
+            )
+        piece, row = at
+        fate = run.decisions(piece).slice(row, 1).to_pylist()[0]
+        source = tables.read(run.store, piece.documents, ["source"])["source"][row].as_py()
+        yield Survivor(identifier, source, fate["stage"], fate["reason"], fate["copies"])
+        identifier = next(
+            (
+                mark["survivor"].hex()
+                for stage in run.work.placed.comparisons
+                if stage.name == fate["stage"]
+                for mark in marked(
+                    pa.array([fate["id"]], ID), read_marks(run.work, stage, run.corpus, piece.name)
+                ).to_pylist()
+            ),
+            None,
+        )
 
 
 def no_marks(stage: PlacedStage) -> pa.Table:
