@@ -61,17 +61,18 @@ class Removal:
 
 
 def comparisons(run: Run) -> tuple[PlacedStage, ...]:
-    """The comparisons of a run. LedgerError where there is none."""
-    if not run.work.placed.comparisons:
+    """The comparisons of a run that remove documents. LedgerError where there is none."""
+    found = tuple(stage for stage in run.work.placed.comparisons if not stage.cuts)
+    if not found:
         raise LedgerError(
             f"{run.store.root}: its recipe compares nothing; add exact_duplicates or near_duplicates"
         )
-    return run.work.placed.comparisons
+    return found
 
 
 def removals(run: Run, stage: PlacedStage) -> pa.Table:
     """MARKS of all that a comparison removed, with `source` and `survivor_source`, in the order of ids."""
-    marks = pa.concat_tables(read_marks(run.work, stage, run.corpus, piece.name) for piece in run.pieces)
+    marks = every_mark(run, stage)
     marks = marks.filter(pc.is_valid(marks["survivor"])).sort_by("id")
     known = sources(run, pa.concat_arrays([*marks["id"].chunks, *marks["survivor"].chunks]))
     for name, ids in (("source", marks["id"]), ("survivor_source", marks["survivor"])):
@@ -79,6 +80,11 @@ def removals(run: Run, stage: PlacedStage) -> pa.Table:
             name, known["source"].take(pc.index_in(ids, known["id"].combine_chunks()))
         )
     return marks
+
+
+def every_mark(run: Run, stage: PlacedStage) -> pa.Table:
+    """The marks of all pieces."""
+    return pa.concat_tables(read_marks(run.work, stage, run.corpus, piece.name) for piece in run.pieces)
 
 
 def sources(run: Run, ids: pa.Array) -> pa.Table:
@@ -171,7 +177,7 @@ def recomputed(run: Run, stage: PlacedStage, marks: list[dict[str, Any]]) -> Ite
     both = {mark[side] for mark in marks for side in ("id", "survivor")}
     batch = tables.as_batch(pa.Table.from_batches(list(documents(run, both))).combine_chunks())
     place = {identifier: row for row, identifier in enumerate(batch["id"].to_pylist())}
-    measuring, fates = Measuring(batch), verdicts(run, both)
+    measuring, fates = Measuring(batch, lambda one: every_mark(run, one)), verdicts(run, both)
     rows = stage.rule.nominate(measuring.view.seen(stage))
     for mark in marks:
         one, other = place[mark["id"]], place[mark["survivor"]]

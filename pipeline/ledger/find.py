@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from pipeline.comparisons.near import signature_rows
 from pipeline.data import tables
 from pipeline.data.ids import parse_id
+from pipeline.data.schemas import CUT_MARKS
 from pipeline.kernels.minhash import SCHEME, SEED
 from pipeline.ledger import LedgerError, Run
 from pipeline.ledger.duplicates import EXCERPT, comparisons
@@ -75,7 +76,7 @@ def find(run: Run, path: str, like: str | None = None) -> Answer:
     quarantined: dict[str, int] = {}
     for file in find_files(path, reading, INPUT)[0]:
         for part in read(Extent(file.path, file.relative), reading, open_file):
-            measuring = Measuring(with_chosen(part.documents, run.work.placed.chosen))
+            measuring = Measuring(with_chosen(part.documents, run.work.placed.chosen), no_cuts)
             batches.append((measuring, [asked(file.relative, row) for row in beginnings(part.documents)]))
             for reason in part.quarantine["reason"].to_pylist():
                 quarantined[reason] = quarantined.get(reason, 0) + 1
@@ -111,6 +112,11 @@ def reading_of(run: Run, path: str, like: str | None) -> Reading:
         raise LedgerError(str(error)) from error
 
 
+def no_cuts(_stage: PlacedStage) -> pa.Table:
+    """A comparison has cut nothing of documents that were never in it."""
+    return CUT_MARKS.empty_table()
+
+
 def beginnings(documents: pa.RecordBatch) -> list[dict[str, Any]]:
     begins = pc.utf8_slice_codeunits(documents["text"], 0, EXCERPT)
     return pa.RecordBatch.from_arrays([documents["id"], begins], ["id", "begins"]).to_pylist()
@@ -127,7 +133,10 @@ def in_piece(
     batches: list[tuple[Measuring, list[Asked]]],
 ) -> None:
     """Add the matches of one piece to the documents asked for; of several stages the first says so."""
-    view, fates = piece_view(run.work, piece), tables.as_batch(run.decisions(piece, ["stage", "reason"]))
+    view, fates = (
+        piece_view(run.work, piece, run.corpus),
+        tables.as_batch(run.decisions(piece, ["stage", "reason"])),
+    )
     found: dict[int, set[tuple[int, int]]] = {number: set() for number in range(len(batches))}
     for stage in stages:
         search = near if by_pairs(stage) else equal

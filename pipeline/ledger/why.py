@@ -13,12 +13,16 @@ from pipeline.data import tables
 from pipeline.data.ids import file_digest, parse_id
 from pipeline.data.keys import describe
 from pipeline.data.schemas import ID
+from pipeline.kernels.cuts import apply
 from pipeline.ledger import Run
-from pipeline.steps.judge import marked, piece_view, read_marks, read_statistics, reasons
+from pipeline.steps.judge import emptied, piece_view, read_marks, read_statistics, reasons
+from pipeline.steps.measure import marked
 from pipeline.steps.placed import COMPARISON, EDITOR, SAMPLE, PlacedStage
 from pipeline.steps.shards import addresses
 from pipeline.steps.view import View
 from pipeline.steps.work import Piece
+
+EXCERPT = 160  # characters of what a comparison cut
 
 
 @dataclass(frozen=True)
@@ -160,9 +164,10 @@ def life(run: Run, piece: Piece, row: int) -> Life:
         .slice(row, 1)
         .to_pylist()[0]
     )
-    whole = piece_view(run.work, piece)
+    whole = piece_view(run.work, piece, run.corpus)
     one = View(whole.documents.slice(row, 1), lambda placed: whole.columns(placed).slice(row, 1))
-    said = tuple(stage_said(run, piece, one, stage, decision) for stage in run.work.placed.stages)
+    text = document["text"]
+    said = tuple(stage_said(run, piece, one, stage, decision, text) for stage in run.work.placed.stages)
     identifier = decision.pop("id")
     places = tuple(find_places(run, identifier, decision["copies"]))
     return Life(
@@ -173,7 +178,7 @@ def life(run: Run, piece: Piece, row: int) -> Life:
             survivors(run, next((one.values.get("survivor") for one in said if one.reason), None))
         ),
         places=places,
-        excerpt=document["text"][:300],
+        excerpt=text[:300],
         **decision,
     )
 
@@ -190,18 +195,23 @@ def origin(run: Run, piece: Piece, document: Mapping[str, Any]) -> Origin:
     )
 
 
-def stage_said(run: Run, piece: Piece, one: View, stage: PlacedStage, decision: Mapping[str, Any]) -> Said:
+def stage_said(
+    run: Run, piece: Piece, one: View, stage: PlacedStage, decision: Mapping[str, Any], text: str
+) -> Said:
     """What a stage says of one document, asked alone."""
     applies = bool(one.applies(stage.where)[0].as_py())
     limits = describe(stage.rule)["fields"]
     if stage.kind == COMPARISON:
-        mark = marked(one.documents["id"], read_marks(run.work, stage, run.corpus, piece.name)).to_pylist()[0]
-        values = {
-            name: value.hex() if isinstance(value, bytes) else value
-            for name, value in mark.items()
-            if name != "id"
-        }
-        return Said(stage.name, stage.kind, applies, values.pop("reason"), values, limits)
+        marks = read_marks(run.work, stage, run.corpus, piece.name)
+        values = marked(one.documents["id"], marks).to_pylist()[0]
+        del values["id"]
+        reason = values.pop("reason")
+        if stage.cuts:
+            before = edited(text, one.cuts(stage.edits))
+            values = {"group_size": values["group_size"], **cut_out(before, values["cuts"], values["stays"])}
+            reason = emptied(one, stage)[0].as_py()
+        values = {name: readable(value) for name, value in values.items()}
+        return Said(stage.name, stage.kind, applies, reason, values, limits)
     if stage.kind == SAMPLE:
         dropped = decision["reason"] if decision["stage"] == stage.name else None
         reached = applies and decision["stage"] in (None, stage.name)
@@ -216,6 +226,24 @@ def stage_said(run: Run, piece: Piece, one: View, stage: PlacedStage, decision: 
     hidden = {stage.rule.cuts} if stage.kind == EDITOR else set()
     values = {name: readable(one.seen(stage)[name][0].as_py()) for name in names if name not in hidden}
     return Said(stage.name, stage.kind, applies, reason, values, limits)
+
+
+def edited(text: str, cuts: pa.ListArray | None) -> str:
+    """One text as the editors before a stage left it."""
+    return text if cuts is None else apply(pa.array([text]), cuts)[0].as_py()
+
+
+def cut_out(text: str, cuts: list[Mapping[str, Any]] | None, stays: list[bytes] | None) -> dict[str, str]:
+    """What a comparison cut out of a text, and in which document the same stays."""
+    data = text.encode()
+    pairs = zip(cuts or (), stays or (), strict=True)
+    shown = [
+        (data[cut["start"] : cut["stop"]].decode().strip()[:EXCERPT], other.hex()) for cut, other in pairs
+    ]
+    return {
+        f"cut {number}": f"{begins!r}, which stays in {other}"
+        for number, (begins, other) in enumerate(shown, 1)
+    }
 
 
 def survivors(run: Run, identifier: str | None) -> Iterator[Survivor]:

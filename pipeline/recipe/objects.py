@@ -33,6 +33,7 @@ STAGES: dict[str, str] = {
     "contamination": "pipeline.rules.contamination:Contamination",
     "exact_duplicates": "pipeline.comparisons.exact:ExactDuplicates",
     "near_duplicates": "pipeline.comparisons.near:NearDuplicates",
+    "repeated_text": "pipeline.comparisons.repeated:RepeatedText",
     "sample": "pipeline.rules.sample:Sample",
 }
 """Every shipped stage: its name in YAML → where its class is. Imported when used."""

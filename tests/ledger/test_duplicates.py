@@ -228,7 +228,7 @@ def test_the_index_nominates_who_shares_a_band(run: ledger.Run):
     """Datasketch's index over stored signatures against the band keys that the run itself nominated by."""
     stage = run.work.placed.comparisons[1]
     piece = max(run.pieces, key=lambda one: one.rows)
-    view = piece_view(run.work, piece)
+    view = piece_view(run.work, piece, run.corpus)
     documents = tables.as_batch(tables.read(run.store, piece.documents))
     found = set(nominated(view, stage, [Measuring(documents)]))
     seen = view.seen(stage)
