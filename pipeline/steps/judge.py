@@ -17,6 +17,7 @@ from pipeline.data import receipts, tables
 from pipeline.data.keys import describe, digest
 from pipeline.data.schemas import CUT_MARKS, MARKS
 from pipeline.data.store import LocalStore
+from pipeline.kernels import hashing
 from pipeline.steps.measure import columns_of, marked
 from pipeline.steps.placed import (
     COMPARISON,
@@ -170,8 +171,15 @@ def read_marks(work: Work, stage: PlacedStage, corpus: Corpus, piece: str) -> pa
 def own_cuts(work: Work, edits: tuple[Edit, ...], corpus: Corpus | None, piece: str) -> str:
     """A digest of what the comparisons among these edits cut in one piece; "" where there is none among them."""
     steps = [marks_of(stage, need(corpus, stage)) for stage in cutting(edits)]
-    files = [receipts.get(work.store, step).files.get(f"{step}/{piece}.parquet", "") for step in steps]
-    return digest(files) if files else ""
+    return digest([cuts_in(work.store, step, f"{step}/{piece}.parquet") for step in steps]) if steps else ""
+
+
+@lru_cache(maxsize=1024)
+def cuts_in(store: LocalStore, step: str, name: str) -> str:
+    """A digest of the cuts in a file of marks; what else they say, such as how often a line stands elsewhere, takes no part."""
+    if name not in marked_files(store, step):
+        return ""
+    return digest(hashing.fold(tables.as_batch(tables.read(store, name, ["id", "cuts"]))))
 
 
 @lru_cache(maxsize=64)

@@ -53,7 +53,10 @@ class Edit:
 
 @dataclass(frozen=True)
 class PlacedMeasure:
-    """A measure and the text that it is given. `marks`: no measure, but what a comparison cuts, read from its marks."""
+    """A measure and the text that it is given. `marks`: no measure, but what a comparison cuts, read from its marks.
+
+    No key says what a comparison cut: of one piece that is told by its marks (`judge.own_cuts`), and of the corpus by the chain.
+    """
 
     measure: Any
     edits: tuple[Edit, ...]
@@ -89,7 +92,8 @@ class PlacedStage:
     def edit(self) -> Edit:
         """What an editor, or a comparison that cuts, does to the text of later stages."""
         if self.kind == COMPARISON:
-            return Edit(PlacedMeasure(self.rule, (), self.key, marks=self), self.rule.cuts, Where())
+            cut = digest("what a comparison cut", len(self.edits))
+            return Edit(PlacedMeasure(self.rule, (), cut, marks=self), self.rule.cuts, Where())
         home = next(placed for placed in self.measures if self.rule.cuts in placed.measure.columns.names)
         return Edit(home, self.rule.cuts, self.where)
 
