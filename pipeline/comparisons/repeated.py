@@ -26,9 +26,9 @@ REPEATED = pa.schema(
 class RepeatedText:
     """Cut lines, or paragraphs, that stand in the corpus more than `more_than` times; the first of each stays, by id.
 
-    Equal are lines with the same characters, white space around them aside (CCNet, Wenzek et al. 2020, section 3.1). More
-    than 6 times: Llama 3 (Dubey et al. 2024, section 3.1.1). Shorter ones than 13 words, or characters of scripts without
-    spaces, stay as they are: what BFF leaves alone (DataComp-LM, Li et al. 2024). Rules behind it see what is left.
+    Equal are lines of the same characters, white space around them aside, by 64 bits of a hash, as in CCNet (Wenzek et al.
+    2020). More than 6 times: Llama 3 (Dubey et al. 2024, section 3.1.1). Of fewer than 13 words, or characters of scripts
+    without spaces, they stay, as in BFF (DataComp-LM, Li et al. 2024). Rules behind it see what is left.
     """
 
     unit: Literal["line", "paragraph"] = "line"

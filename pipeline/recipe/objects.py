@@ -24,6 +24,7 @@ STAGES: dict[str, str] = {
     "chinese_quality": "pipeline.rules.chinese:ChineseQuality",
     "url_rules": "pipeline.rules.urls:UrlRules",
     "language": "pipeline.rules.language:KeepLanguages",
+    "drop": "pipeline.rules.drop:Drop",
     "garbled": "pipeline.rules.garbled:Garbled",
     "model_output": "pipeline.rules.model_output:ModelOutput",
     "word_lists": "pipeline.rules.word_lists:WordLists",
