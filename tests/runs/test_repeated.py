@@ -27,6 +27,7 @@ from pipeline.rules.refinedweb import RefinedWebLines
 from pipeline.run.driver import Settings, prepare, run
 from pipeline.run.outlook import outlook
 from tests import plain, world
+from tests.comparisons.test_repeated import left
 
 FOOT = "All rights of this page are reserved by the harbour company, write to me@harbour.example for the salt water."
 ZH = "版权所有，未经本站书面许可不得以任何方式转载本页内容。"
@@ -192,6 +193,28 @@ def test_a_moved_limit_ends_like_a_fresh_run_and_tokenises_only_where_cuts_chang
     assert clean(run_)
     assert world.digests(tmp_path / "out") == world.digests(tmp_path / "fresh")
     assert [line for line in account(run_) if line.wrong] == []
+
+
+def test_two_comparisons_cut_one_after_the_other(folder: Path, tmp_path: Path):
+    """Lines, then the paragraphs of what is left, with an editor between them: as the rules alone do it in turn."""
+    block = f"{world.ZH}\n{FOOT}"
+    end = "The end of the page, dear reader.\n再见，各位读者，欢迎再来。"
+    texts = [f"{number}\n\n{block}\n\n{end}" for number in range(9)]
+    world.write_jsonl(tmp_path / "raw/a.jsonl", ({"text": one} for one in texts))
+    rules = RepeatedText(more_than=8, min_tokens=18), RepeatedText("paragraph", more_than=7)
+    output = Output(path=f"{tmp_path}/out", tokenizer=f"{folder}/tokenizer.json", pack_tokens=64)
+    stages = [rules[0], RedactPersonalData(), Stage(rules[1], name="paragraphs")]
+    plain.run(
+        Recipe([Input(source="web", path=f"{tmp_path}/raw/")], stages, output), Settings(piece_bytes=600)
+    )
+    opened = ledger.open_run(f"{tmp_path}/out")
+    wanted = [one.replace("me@harbour.example", "|||EMAIL_ADDRESS|||") for one in left(texts, rules[0])]
+    wanted = left(wanted, rules[1])
+    assert wanted == [wanted[0], *(f"{number}\n\n\n" for number in range(1, 9))]
+    shipped = [one for _, batch in chosen(opened, Choice()) for one in batch["text"].to_pylist()]
+    assert shipped == wanted != texts
+    assert len(opened.pieces) > 1
+    assert [line for line in account(opened) if line.wrong] == []
 
 
 def test_new_documents_are_looked_up_by_the_text_that_is_left(opened: ledger.Run, tmp_path: Path):
