@@ -16,6 +16,7 @@ COMMANDS = {  # name → module below pipeline.cli; the function has the command
     "inspect": "inspect",
     "duplicates": "duplicates",
     "export": "export",
+    "takedown": "takedown",
     "clean": "clean",
     "flink": "flink",
     "mix": "mix",

@@ -234,6 +234,6 @@ def verdicts(run: Run, ids: set[bytes]) -> dict[bytes, str | None]:
 
 
 def stood(run: Run, stage: PlacedStage, fallen: str | None) -> bool:
-    """Whether a document that fell to this stage, or to none, still stood after another."""
+    """Whether a document that fell to some stage, to none, or to a takedown, still stood after another."""
     names = [one.name for one in run.work.placed.stages]
-    return fallen is None or names.index(fallen) > names.index(stage.name)
+    return fallen not in names[: names.index(stage.name) + 1]

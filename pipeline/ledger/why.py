@@ -19,6 +19,7 @@ from pipeline.steps.judge import emptied, piece_view, read_marks, read_statistic
 from pipeline.steps.measure import marked
 from pipeline.steps.placed import COMPARISON, EDITOR, SAMPLE, PlacedStage
 from pipeline.steps.shards import addresses
+from pipeline.steps.taken import STAGE as TAKEN
 from pipeline.steps.view import View
 from pipeline.steps.work import Piece
 
@@ -214,7 +215,7 @@ def stage_said(
         return Said(stage.name, stage.kind, applies, reason, values, limits)
     if stage.kind == SAMPLE:
         dropped = decision["reason"] if decision["stage"] == stage.name else None
-        reached = applies and decision["stage"] in (None, stage.name)
+        reached = applies and decision["stage"] in (None, stage.name, TAKEN)
         return Said(stage.name, stage.kind, reached, dropped, {"copies": decision["copies"]}, limits)
     reason = reasons(one, stage, no_marks, lambda wanted: read_statistics(run.work, wanted, run.corpus))[
         0

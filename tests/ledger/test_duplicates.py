@@ -17,7 +17,7 @@ from pipeline.comparisons.exact import ExactDuplicates
 from pipeline.comparisons.near import NearDuplicates, signature_rows
 from pipeline.data import tables
 from pipeline.kernels.minhash import band_keys
-from pipeline.ledger.duplicates import groups, matrix, recompute, removals
+from pipeline.ledger.duplicates import groups, matrix, recompute, removals, stood
 from pipeline.ledger.find import find, nominated
 from pipeline.ledger.why import Life, by_id
 from pipeline.recipe import Input, Output, Recipe, Stage
@@ -122,6 +122,12 @@ def test_a_mark_that_does_not_hold_is_told_from_one_that_does(
     assert "are no near_duplicates" not in wrong[1]
     assert "they are no near_duplicates; the rule does not put the survivor first" in wrong[2]
     assert "the survivor went no later, by exact_duplicates" in wrong[3]
+
+
+def test_who_fell_later_or_was_taken_down_stood(run: ledger.Run):
+    exact = run.work.placed.comparisons[0]
+    fates = (None, "sample", "near_duplicates", "takedown", "exact_duplicates", "refinedweb_lines")
+    assert [stood(run, exact, fate) for fate in fates] == [True] * 4 + [False] * 2
 
 
 def test_a_comparison_of_your_own_recomputes_too(tmp_path: Path):
