@@ -14,6 +14,7 @@ COMMANDS = {  # name → module below pipeline.cli; the function has the command
     "recipe": "recipe",
     "manifest": "manifest",
     "inspect": "inspect",
+    "duplicates": "duplicates",
     "export": "export",
     "takedown": "takedown",
     "clean": "clean",

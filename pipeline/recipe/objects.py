@@ -24,6 +24,7 @@ STAGES: dict[str, str] = {
     "chinese_quality": "pipeline.rules.chinese:ChineseQuality",
     "url_rules": "pipeline.rules.urls:UrlRules",
     "language": "pipeline.rules.language:KeepLanguages",
+    "drop": "pipeline.rules.drop:Drop",
     "garbled": "pipeline.rules.garbled:Garbled",
     "model_output": "pipeline.rules.model_output:ModelOutput",
     "word_lists": "pipeline.rules.word_lists:WordLists",
@@ -33,6 +34,7 @@ STAGES: dict[str, str] = {
     "contamination": "pipeline.rules.contamination:Contamination",
     "exact_duplicates": "pipeline.comparisons.exact:ExactDuplicates",
     "near_duplicates": "pipeline.comparisons.near:NearDuplicates",
+    "repeated_text": "pipeline.comparisons.repeated:RepeatedText",
     "sample": "pipeline.rules.sample:Sample",
 }
 """Every shipped stage: its name in YAML → where its class is. Imported when used."""
