@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data import tables
-from pipeline.data.schemas import ID
+from pipeline.data.schemas import CUT_MARKS, DOCUMENTS, ID, MARKS
 from pipeline.ledger import LedgerError, Run
 from pipeline.steps.judge import read_marks
 from pipeline.steps.measure import Measuring
@@ -74,7 +74,8 @@ def removals(run: Run, stage: PlacedStage) -> pa.Table:
     """MARKS of all that a comparison removed, with `source` and `survivor_source`, in the order of ids."""
     marks = every_mark(run, stage)
     marks = marks.filter(pc.is_valid(marks["survivor"])).sort_by("id")
-    known = sources(run, pa.concat_arrays([*marks["id"].chunks, *marks["survivor"].chunks]))
+    both = pa.concat_arrays([marks[side].combine_chunks() for side in ("id", "survivor")])
+    known = sources(run, both)
     for name, ids in (("source", marks["id"]), ("survivor_source", marks["survivor"])):
         marks = marks.append_column(
             name, known["source"].take(pc.index_in(ids, known["id"].combine_chunks()))
@@ -84,13 +85,17 @@ def removals(run: Run, stage: PlacedStage) -> pa.Table:
 
 def every_mark(run: Run, stage: PlacedStage) -> pa.Table:
     """The marks of all pieces."""
-    return pa.concat_tables(read_marks(run.work, stage, run.corpus, piece.name) for piece in run.pieces)
+    none = (CUT_MARKS if stage.cuts else MARKS).empty_table()
+    found = (read_marks(run.work, stage, run.corpus, piece.name) for piece in run.pieces)
+    return pa.concat_tables([none, *found])
 
 
 def sources(run: Run, ids: pa.Array) -> pa.Table:
     """(id, source) of these documents."""
-    read = (tables.read(run.store, piece.documents, ["id", "source"]) for piece in run.pieces)
-    return pa.concat_tables(one.filter(pc.is_in(one["id"], ids)) for one in read)
+    columns = ["id", "source"]
+    none = pa.schema([DOCUMENTS.field(name) for name in columns]).empty_table()
+    read = (tables.read(run.store, piece.documents, columns) for piece in run.pieces)
+    return pa.concat_tables([none, *(one.filter(pc.is_in(one["id"], ids)) for one in read)])
 
 
 def matrix(marks: pa.Table) -> dict[tuple[str, str], int]:

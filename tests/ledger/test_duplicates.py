@@ -90,6 +90,12 @@ def test_groups_and_matrix_are_what_the_stages_removed(run: ledger.Run):
     assert matrix(removals(run, run.work.placed.comparisons[1]))["web", "books"] >= 5
 
 
+def test_a_run_without_documents_has_no_groups(run: ledger.Run):
+    stage, nothing = run.work.placed.comparisons[1], replace(run, pieces=())
+    marks = removals(nothing, stage)
+    assert (matrix(marks), groups(nothing, stage, marks, 5)) == ({}, [])
+
+
 def test_every_removal_recomputes_from_the_texts(run: ledger.Run):
     gone = [row["id"] for row in decided(run) if row["stage"] in ("exact_duplicates", "near_duplicates")]
     found = list(recompute(run, gone))
@@ -219,6 +225,18 @@ def test_texts_are_read_and_edited_as_the_input_is(run: ledger.Run, tmp_path: Pa
     }  # of two inputs none is meant: the field is `text`
     with pytest.raises(ledger.LedgerError, match="no file matches"):
         find(run, str(tmp_path / "nothing.jsonl"))
+
+
+def test_of_several_files_each_is_asked_for(run: ledger.Run, tmp_path: Path):
+    """One of them holds nothing that the corpus has."""
+    for number, text in enumerate([english(99), f"{english(7, 115)} end", "…"]):
+        world.write_jsonl(tmp_path / f"new/{number}.jsonl", [{"content": text}] if number < 2 else ["{"])
+    answer = find(run, f"{tmp_path}/new", "web")
+    assert [(one.file, bool(one.matches)) for one in answer.documents] == [
+        ("0.jsonl", False),
+        ("1.jsonl", True),
+    ]
+    assert dict(answer.quarantined) == {"broken_json": 1}
 
 
 def test_plain_text_is_found_in_a_corpus_of_json(run: ledger.Run, tmp_path: Path):
