@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 Row = Mapping[str, Any]
 WIDTH, NAMES, ROW = (
-    720,
-    168,
+    660,
+    152,
     22,
 )  # of a picture, of the names at its left, of a line; user units, CSS pixels on a desk
 SERIES = 7  # colours that can be told apart
@@ -30,9 +30,9 @@ STYLE = """
 @media (prefers-color-scheme: dark) { :root { --ink: #e4e9ef; --soft: #9aa7b5; --grid: #2c3642; --paper: #12181f;
   --panel: #1a222b; --kept: #56b4e9; --gone: #f28a3c; --rest: #566270; --s0: #56b4e9; --s1: #e69f00; --s2: #2fc79a;
   --s3: #e3a1c6; --s4: #9ad4f7; --s5: #f28a3c; --s6: #f0e442; } }
-svg { display: block; width: 100%; min-width: 34rem; max-width: 45rem; height: auto; font-size: 12px; }
+svg { display: block; width: 100%; min-width: 25rem; max-width: 45rem; height: auto; font-size: 13px; }
 svg text { fill: var(--ink); } svg .soft { fill: var(--soft); } svg .end { text-anchor: end; } svg .mid { text-anchor: middle; }
-svg .strong { font-weight: 600; } svg .grid { stroke: var(--grid); fill: none; } svg .axis { stroke: var(--soft); fill: none; }
+svg .on { fill: var(--paper); } svg .strong { font-weight: 600; } svg .grid { stroke: var(--grid); fill: none; } svg .axis { stroke: var(--soft); fill: none; }
 svg .kept { fill: var(--kept); } svg .gone { fill: var(--gone); } svg .rest { fill: var(--rest); }
 svg .limit { stroke: var(--ink); stroke-width: 1.5; stroke-dasharray: 4 3; fill: none; }
 svg .flow { opacity: .35; } svg .wide { stroke: var(--rest); stroke-width: 6; } svg .tick { stroke: var(--ink); stroke-width: 2; }
@@ -51,8 +51,19 @@ def number(value: float) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """“12.3 %”; – of nothing."""
-    return f"{100 * part / whole:.1f} %" if whole else "–"
+    """12.3 %; – of nothing.
+
+    >>> share(1, 8), share(1, 80_000), share(0, 5), share(0, 0)
+    ('12.5 %', '< 0.1 %', '0.0 %', '–')
+    """
+    if not whole:
+        return "–"
+    return "< 0.1 %" if 0 < part / whole < 0.0005 else f"{100 * part / whole:.1f} %"
+
+
+def counted(count: int, noun: str) -> str:
+    """1 document, 1,234 documents."""
+    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def brief(value: float) -> str:
@@ -154,7 +165,7 @@ def words(text: str, x: float, y: float, kind: str = "") -> str:
 
 def name(text: str, y: float, room: float = NAMES - 12, kind: str = "end") -> str:
     """A name at the left, shortened to the room; a pointer that rests on it sees all of it."""
-    short = shortened(text, int(room / 6.6))
+    short = shortened(text, int(room / 6.9))
     told = tag("title", html.escape(text)) if short != text else ""
     return tag("text", told, html.escape(short), x=float(room), y=float(y), kind=kind)
 
@@ -209,22 +220,28 @@ def legend(entries: Sequence[tuple[str, str]], y: float, left: float = NAMES) ->
     parts, x = [], float(left)
     for kind, text in entries:
         parts += [box(x, y - 9, 10, 10, kind), words(text, x + 15, y, "soft")]
-        x += 30 + 6.4 * sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
+        x += 30 + 6.9 * sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
     return "".join(parts)
 
 
 # Pictures
 
 
-def bars(rows: Sequence[Row], title: str, unit: str, percent: bool = False) -> str:
-    """Two bars a row: `name`, `before` (pale) and `after`; without `before` one."""
+def bars(
+    rows: Sequence[Row],
+    title: str,
+    unit: str,
+    percent: bool = False,
+    names: tuple[str, str] = ("before", "after"),
+) -> str:
+    """Two bars a row: `name`, `before` (pale) and `after`, which the legend `names`; without `before` one."""
     both = any("before" in row for row in rows)
     most = max((max(row.get("before", 0), row["after"]) for row in rows), default=0) or 1
     scale, top = Scale(0, most * 1.02), 22 if both else 4
     left, right, bottom = NAMES, WIDTH - 70, top + ROW * len(rows)
     parts = [bottom_axis(scale, Frame(left, top, right, bottom), unit, percent)]
     if both:
-        parts.append(legend([("rest", "before"), ("kept", "after")], 12))
+        parts.append(legend([("rest", names[0]), ("kept", names[1])], 12))
     for place, row in enumerate(rows):
         y = top + ROW * place
         parts.append(name(row["name"], y + 15))
@@ -233,7 +250,7 @@ def bars(rows: Sequence[Row], title: str, unit: str, percent: bool = False) -> s
             parts.append(
                 box(left, at, max(1.0, (right - left) * scale.at(value)) if value else 0, tall, kind)
             )
-        label = f"{100 * row['after']:.1f} %" if percent else brief(row["after"])
+        label = share(row["after"], 1) if percent else brief(row["after"])
         parts.append(words(label, WIDTH, y + 15, "soft end"))
     return picture(title, bottom + 34, parts)
 
@@ -249,13 +266,38 @@ class Fates:
     note: str = ""
 
 
-def histogram(rows: Sequence[Fates], scale: Scale, limit: float | None, title: str, unit: str) -> str:
-    """One small histogram a row over one axis, the first one tall, and the limit drawn through all of them."""
+FATES = ("kept", "dropped by others", "beyond the limit")
+
+
+def histogram(
+    rows: Sequence[Fates],
+    scale: Scale,
+    limit: float | None,
+    title: str,
+    unit: str,
+    names: tuple[str, str, str] = FATES,
+) -> str:
+    """One small histogram a row over one axis, the first one tall, and the limit drawn through all of them.
+
+    Each row has a height of its own: what is compared is where documents lie, not how many a source has.
+    """
     left, right, top = NAMES, WIDTH - 70, 34
+    occur = [
+        any(any(counts) for counts in fates)
+        for fates in zip(*((row.kept, row.rest, row.gone) for row in rows), strict=True)
+    ]
     tall, low = 84.0, float(ROW)
     bottom = top + tall + low * (len(rows) - 1)
     parts = [
-        legend([("kept", "kept"), ("rest", "dropped by others"), ("gone", "beyond the limit")], 10),
+        legend(
+            [
+                one
+                for one, there in zip(zip(("kept", "rest", "gone"), names, strict=True), occur, strict=True)
+                if there
+            ],
+            10,
+        ),
+        words("beyond", WIDTH, 10, "soft end"),
         bottom_axis(scale, Frame(left, top, right, bottom), unit),
     ]
     y = float(top)
@@ -264,6 +306,9 @@ def histogram(rows: Sequence[Fates], scale: Scale, limit: float | None, title: s
         y += height
         parts.append(name(row.name, y - 5, kind="end strong" if place == 0 else "end"))
         parts += [words(row.note, WIDTH, y - 5, "soft end"), line(left, y, right, y, "grid")]
+        if place == 0:
+            most = max(map(sum, zip(row.kept, row.rest, row.gone, strict=True)), default=0)
+            parts.append(words(f"up to {brief(most)}", left - 12, y - height + 12, "soft end"))
         parts += layers(row, left, right, y, height - 4)
     if limit is not None:
         x = left + (right - left) * scale.at(limit)
@@ -282,14 +327,17 @@ def layers(row: Fates, left: float, right: float, base: float, height: float) ->
     step = (right - left) / len(columns)
     tops = []
     for column in columns:
-        steps: list[float] = []
         tall = 0.0
+        steps: list[float] = []
         for count in column:
             tall += max(1.0, height * count / most) if count else 0.0
             steps.append(min(round(tall, 1), height))
         tops.append(steps)
     for layer, kind in ((2, "gone"), (1, "rest"), (0, "kept")):
-        outline = [0.0, *(steps[layer] for steps in tops), 0.0]
+        there = zip(
+            tops, columns, strict=True
+        )  # painted only where it is: no hairline of it around the others
+        outline = [0.0, *(steps[layer] if column[layer] else 0.0 for steps, column in there), 0.0]
         if any(outline):
             moves = "".join(
                 (f"v{shown(round(before - after, 1))}" if before != after else "") + f"h{step:.5g}"
@@ -307,7 +355,7 @@ def flow(stages: Sequence[str], groups: Mapping[str, Sequence[float]], title: st
     whole = sum(levels[0] for levels in groups.values()) or 1
     step = (right - left) / whole
     parts = [legend([(kind_of(place), one) for place, one in enumerate(groups)], 10, 0)]
-    ends = [left] * (len(stages) + 1)
+    ends = [float(left)] * (len(stages) + 1)
     for place, levels in enumerate(groups.values()):
         for row, level in enumerate(levels):
             y, x, width = 24 + gap * row, ends[row], level * step
@@ -364,15 +412,16 @@ def ribbon(above: tuple[float, float, float], below: tuple[float, float, float],
 
 
 def heat(rows: Sequence[Row], title: str, unit: str) -> str:
-    """A field of colours: `row`, `column`, `value`, and `told`, the value in words; more is stronger, above 0 orange where
-    both signs occur, else blue.
+    """A field of colours: `row`, `column`, `value`, and `told`, what a pointer sees; more is stronger.
+
+    Above 0 is orange where both signs occur, else all is blue.
     """
     down = list(dict.fromkeys(row["row"] for row in rows))
     across = list(dict.fromkeys(row["column"] for row in rows))
     most = max((abs(float(row["value"])) for row in rows), default=1.0) or 1.0
     signed = any(row["value"] < 0 for row in rows)
     cell = min(46.0, (WIDTH - NAMES - 10) / max(1, len(across)))
-    top = 16 + 5.2 * max((len(shortened(one, 20)) for one in across), default=0)
+    top = 16 + 6.1 * max((len(shortened(one, 20)) for one in across), default=0)
     parts = [name(one, top + ROW * place + 15) for place, one in enumerate(down)]
     for place, one in enumerate(across):
         x, y = NAMES + cell * (place + 0.5), top - 6
@@ -384,11 +433,15 @@ def heat(rows: Sequence[Row], title: str, unit: str) -> str:
         value = float(row["value"])
         x, y = NAMES + cell * across.index(row["column"]), top + ROW * down.index(row["row"])
         kind = ("gone" if value > 0 else "kept") if signed else "kept"
+        if not value:
+            continue
         told = f"{row['row']} × {row['column']}: {row.get('told') or brief(value)}"
-        opacity = f"{max(0.06, abs(value) / most):.2f}" if value else "0"
-        parts.append(box(x, y, cell - 1, ROW - 1, kind, told, fill_opacity=opacity))
-        if cell >= 34 and value:
-            parts.append(words(brief(value), x + cell / 2, y + 15, "mid"))
+        depth = max(0.06, abs(value) / most)
+        parts.append(box(x, y, cell - 1, ROW - 1, kind, told, fill_opacity=f"{depth:.2f}"))
+        if cell >= 34:
+            parts.append(
+                words(brief(float(f"{value:.2g}")), x + cell / 2, y + 15, "mid on" if depth > 0.5 else "mid")
+            )
     bottom = top + ROW * len(down)
     return picture(title, bottom + 20, [*parts, words(unit, NAMES, bottom + 14, "soft")])
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from pipeline.charts import STYLE, brief, number
+from pipeline.charts import STYLE, brief, number, share
 
 _STYLE = """
 * { box-sizing: border-box; }
@@ -20,17 +20,17 @@ body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.55 s
   'PingFang SC', 'Microsoft YaHei', sans-serif; }
 main { max-width: 62rem; margin: 0 auto; padding: 0 1.2rem 6rem; }
 h1 { font-size: 1.6rem; margin: 2rem 0 .3rem; } h2 { font-size: 1.3rem; margin: 3.2rem 0 .6rem; }
-h3 { font-size: 1.05rem; margin: 2rem 0 .3rem; } h4 { font-size: .95rem; margin: 1.2rem 0 .3rem; }
-h2, h3 { scroll-margin-top: 3.6rem; } a { color: var(--kept); }
-h2 a, h3 a { color: inherit; text-decoration: none; } h2 a:hover::after, h3 a:hover::after { content: ' #'; color: var(--soft); }
+h3 { font-size: 1.05rem; margin: 2rem 0 .3rem; } h4 { font-size: .95rem; margin: 1.6rem 0 .3rem; } h4 .note { font-weight: normal; margin-left: .5rem; }
+h2, h3, h4 { scroll-margin-top: 3.6rem; } a { color: var(--kept); }
+h2 a, h3 a, h4 a { color: inherit; text-decoration: none; } h2 a:hover::after, h3 a:hover::after, h4 a:hover::after { content: ' #'; color: var(--soft); }
 nav { position: sticky; top: 0; z-index: 1; background: var(--paper); border-bottom: 1px solid var(--grid); overflow-x: auto; }
 nav ol { display: flex; gap: 1.1rem; list-style: none; margin: 0 auto; max-width: 62rem; padding: .6rem 1.2rem; white-space: nowrap; }
 nav a { text-decoration: none; color: var(--soft); } nav a:hover, nav a:focus { color: var(--ink); text-decoration: underline; }
 :focus-visible { outline: 2px solid var(--kept); outline-offset: 2px; }
 .figure, .table { overflow-x: auto; margin: .6rem 0 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
-th, td { padding: .22rem .8rem .22rem 0; border-bottom: 1px solid var(--grid); text-align: right; vertical-align: top; }
-th:first-child, td:first-child, .word { text-align: left; } td:first-child { max-width: 24rem; overflow-wrap: anywhere; }
+th, td { padding: .22rem .8rem .22rem 0; border-bottom: 1px solid var(--grid); text-align: right; vertical-align: top; white-space: nowrap; }
+th:first-child, td:first-child, .word { text-align: left; } td.word { white-space: normal; min-width: 6.5rem; max-width: 24rem; overflow-wrap: break-word; }
 thead th { position: relative; font-weight: 600; color: var(--soft); white-space: nowrap; }
 th button { all: unset; cursor: pointer; } th button:focus-visible { outline: 2px solid var(--kept); }
 th[aria-sort=ascending] button::after { content: ' ▴'; } th[aria-sort=descending] button::after { content: ' ▾'; }
@@ -45,8 +45,11 @@ details { margin: .5rem 0; } summary { cursor: pointer; color: var(--kept); }
 .excerpt.gone { border-color: var(--gone); } .excerpt.kept { border-color: var(--kept); }
 .excerpt small { display: block; color: var(--soft); } del { color: var(--gone); } ins { color: var(--kept); }
 pre { background: var(--panel); padding: .8rem; overflow: auto; max-height: 30rem; font-size: .85rem; }
-code { font-size: .92em; } .tabs { border: 0; margin: 0; padding: 0; min-width: 0; } .tabs legend { float: left; margin-right: .8rem; color: var(--soft); }
-.tabs label { margin-right: .9rem; cursor: pointer; white-space: nowrap; } .tabs .pane { display: none; clear: both; }
+code { font-size: .92em; } .tabs input { position: absolute; opacity: 0; } .tabs .pane { display: none; }
+.tabs label { display: inline-block; cursor: pointer; padding: .15rem .7rem; margin: 0 .3rem .4rem 0; border: 1px solid var(--grid);
+  border-radius: 1rem; font-size: .88rem; color: var(--soft); } .tabs label:hover { color: var(--ink); }
+.tabs input:checked + label { background: var(--kept); border-color: var(--kept); color: var(--paper); }
+.tabs input:focus-visible + label { outline: 2px solid var(--kept); outline-offset: 2px; }
 @media (max-width: 40rem) { body { font-size: 14px; } main { padding: 0 .8rem 4rem; } h1 { font-size: 1.35rem; } .facts b { font-size: 1.2rem; } }
 @media print { nav { display: none; } details::details-content { content-visibility: visible; } }
 """ + "".join(
@@ -101,7 +104,15 @@ def count(value: float) -> Cell:
 
 def percent(part: float, whole: float) -> Cell:
     """12.3 %; – of nothing."""
-    return Cell(f"{100 * part / whole:.1f} %" if whole else "–", part / whole if whole else -1)
+    return Cell(share(part, whole), part / whole if whole else -1)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A cell that leads to a place on the page."""
+
+    words: str
+    anchor: str
 
 
 def about(value: float) -> Cell:
@@ -124,6 +135,12 @@ def heading(words: str, anchor: str) -> str:
     return f'<h3 id="{html.escape(anchor)}"><a href="#{html.escape(anchor)}">{html.escape(words)}</a></h3>'
 
 
+def subheading(words: str, anchor: str, note: str) -> str:
+    """A smaller heading, with a note behind it."""
+    link = f'<a href="#{html.escape(anchor)}">{html.escape(words)}</a>'
+    return f'<h4 id="{html.escape(anchor)}">{link} <span class="note">{html.escape(note)}</span></h4>'
+
+
 def figure(svg: str) -> str:
     """A picture; on a narrow screen it scrolls, by keys too."""
     return f'<div class="figure" tabindex="0">{svg}</div>'
@@ -138,23 +155,46 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], last: Sequence[Any] = ()) -> str:
     """A table that sorts by a click on its head, or by keys; `last`: a row that stays at the end."""
-    heads = "".join(f'<th scope="col"><button type="button">{html.escape(one)}</button></th>' for one in head)
-    body = "".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
-    foot = f'<tfoot><tr class="strong">{"".join(map(cell, last))}</tr></tfoot>' if last else ""
+    filled = [[as_cell(one) for one in row] for row in rows]
+    numeric = [
+        all(isinstance(row[place], Cell) or row[place] in ("", "–") for row in filled)
+        for place in range(len(head))
+    ]
+    heads = "".join(
+        f'<th scope="col"{"" if right else WORD}><button type="button">{html.escape(one)}</button></th>'
+        for one, right in zip(head, numeric, strict=True)
+    )
+    body = "".join(f"<tr>{''.join(map(cell, row, numeric))}</tr>" for row in filled)
+    foot = (
+        f'<tfoot><tr class="strong">{"".join(map(cell, map(as_cell, last), numeric))}</tr></tfoot>'
+        if last
+        else ""
+    )
     inner = f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{foot}"
     return f'<div class="table" tabindex="0"><table class="sorts">{inner}</table></div>'
 
 
-def cell(value: Any) -> str:
-    """Numbers and Cells at the right, words at the left; words that begin with a number sort by it."""
+WORD = ' class="word"'
+
+
+def as_cell(value: Any) -> "Cell | Link | str":
+    """Numbers, and words that are one, as what sorts as a number."""
+    if isinstance(value, Cell | Link):
+        return value
     if isinstance(value, int | float):
-        value = count(value)
+        return count(value)
+    read = re.fullmatch(r"([−-]?\d[\d,]*(?:\.\d+)?)( ?%)?", str(value))
+    return Cell(str(value), float(read[1].replace(",", "").replace("−", "-"))) if read else str(value)
+
+
+def cell(value: "Cell | Link | str", right: bool) -> str:
+    """One `<td>`; columns of numbers stand at the right."""
+    kind = "" if right else WORD
     if isinstance(value, Cell):
-        return f'<td data-v="{value.value:g}">{html.escape(value.shown)}</td>'
-    begins = re.match(r"−?[\d,.]+", str(value))
-    sorts = f' data-v="{float(begins[0].replace(",", "").replace("−", "-").strip("."))}"' if begins and begins[0].strip("−,.") else ""  # fmt: skip
-    kind = "" if sorts else ' class="word"'
-    return f"<td{kind}{sorts}>{html.escape(str(value))}</td>"
+        return f'<td{kind} data-v="{value.value:g}">{html.escape(value.shown)}</td>'
+    if isinstance(value, Link):
+        return f'<td{kind}><a href="#{html.escape(value.anchor)}">{html.escape(value.words)}</a></td>'
+    return f"<td{kind}>{html.escape(value)}</td>"
 
 
 def folded(summary: str, parts: Iterable[str], opened: bool = False) -> str:
@@ -173,11 +213,10 @@ def excerpt(note: str, spans: Iterable[tuple[str, str]], kind: str = "") -> str:
 
 def tabs(group: str, what: str, panes: Sequence[tuple[str, str]]) -> str:
     """One of several panes, chosen by radio buttons: arrow keys work without a script."""
-    if len(panes) == 1:
-        return panes[0][1]
+    name = html.escape(group)
     chosen = "".join(
-        f'<input type="radio" name="{html.escape(group)}" id="{html.escape(group)}-{place}"{" checked" if place == 0 else ""}>'
-        f'<label for="{html.escape(group)}-{place}">{html.escape(title)}</label>'
+        f'<input type="radio" name="{name}" id="{name}-{place}"{" checked" if place == 0 else ""}>'
+        f'<label for="{name}-{place}">{html.escape(title)}</label>'
         for place, (title, _) in enumerate(panes)
     )
     shown = "".join(f'<div class="pane">{body}</div>' for _, body in panes)

@@ -14,6 +14,7 @@ COMMANDS = {  # name → module below pipeline.cli; the function has the command
     "recipe": "recipe",
     "manifest": "manifest",
     "inspect": "inspect",
+    "report": "report",
     "export": "export",
     "clean": "clean",
     "flink": "flink",

@@ -17,6 +17,7 @@ class Compared:
     values: pa.Array
     limit: float
     broken: pa.BooleanArray  # the rows whose value is beyond the limit, within `where`
+    over: bool  # beyond is above
     where: pa.BooleanArray | None = None  # the rows of which the limit speaks; None: all
 
 
@@ -26,22 +27,22 @@ Comparisons = Mapping[str, Compared | pa.Array]
 
 def below(values: pa.Array, limit: Any, where: pa.BooleanArray | None = None) -> Compared:
     """Broken by what is less than the limit: a number, or a scalar of the column's own type."""
-    return compared(values, limit, pc.less(values, limit), where)
+    return compared(values, limit, pc.less(values, limit), False, where)
 
 
 def at_most(values: pa.Array, limit: Any, where: pa.BooleanArray | None = None) -> Compared:
     """Broken by the limit itself, too."""
-    return compared(values, limit, pc.less_equal(values, limit), where)
+    return compared(values, limit, pc.less_equal(values, limit), False, where)
 
 
 def above(values: pa.Array, limit: Any, where: pa.BooleanArray | None = None) -> Compared:
     """Broken by what is more than the limit."""
-    return compared(values, limit, pc.greater(values, limit), where)
+    return compared(values, limit, pc.greater(values, limit), True, where)
 
 
-def compared(values: pa.Array, limit: Any, broken: pa.BooleanArray, where: pa.BooleanArray | None) -> Compared:  # fmt: skip
+def compared(values: pa.Array, limit: Any, broken: pa.Array, over: bool, where: pa.Array | None) -> Compared:
     number = float(limit.as_py() if isinstance(limit, pa.Scalar) else limit)
-    return Compared(values, number, broken if where is None else pc.and_(broken, where), where)
+    return Compared(values, number, broken if where is None else pc.and_(broken, where), over, where)
 
 
 def first_of(**reasons: Compared | pa.Array) -> pa.DictionaryArray:
