@@ -15,6 +15,7 @@ COMMANDS = {  # name → module below pipeline.cli; the function has the command
     "manifest": "manifest",
     "inspect": "inspect",
     "report": "report",
+    "diff": "diff",
     "export": "export",
     "clean": "clean",
     "flink": "flink",

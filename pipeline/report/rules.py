@@ -64,7 +64,8 @@ class Limit:
         """int64[n]; no value is drawn on the wrong side of the limit, whether equal ones break it or not."""
         (low, high), unit = self.scale.ends, self.scale.unit
         bent = values if unit is None else np.sign(values) * np.log1p(np.abs(values) / unit)
-        place = np.clip(((bent - low) * (BINS / (high - low))).astype(np.int64), 0, BINS - 1)
+        share = np.clip((np.clip(bent, low, high) - low) / (high - low), 0, 1)
+        place = np.minimum((share * BINS).astype(np.int64), BINS - 1)
         upper = (values > self.limit) | ((values == self.limit) & ~broken & (not over))
         return np.where(upper, np.maximum(place, min(self.edge, BINS - 1)), np.minimum(place, max(self.edge - 1, 0)))  # fmt: skip
 

@@ -1,0 +1,325 @@
+"""What differs between two runs: documents that flipped, tokens gained and lost, changed limits and packs.
+
+Documents are matched by (id, digest): an id alone may stand for another text. Pieces that both runs share are compared row for
+row; of the others, those whose ids overlap are compared together, which is what memory must hold.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.charts import brief
+from pipeline.data.keys import describe
+from pipeline.ledger import Run
+from pipeline.ledger.why import stage_said
+from pipeline.measures.urls import hosts_of, registered
+from pipeline.report.seen import Seen, Walk, summed
+from pipeline.rules.shapes import Compared
+from pipeline.steps.judge import piece_view
+from pipeline.steps.placed import COMPARISON, PlacedStage
+from pipeline.steps.view import View
+from pipeline.steps.work import Piece
+
+KEPT, ABSENT = "kept", "not in it"
+NOBODY = " "  # between a stage and its reason: no stage's name holds one
+SAMPLES = 5  # of each flip
+WHAT = ("source", "language", "domain")
+DOMAINS = 200_000  # kept in memory; beyond twice as many, those that changed least are forgotten
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One document that flipped: where it is on either side, and what decided there."""
+
+    id: str
+    source: str
+    url: str | None
+    values: tuple[str, str]  # before, after
+
+
+@dataclass
+class Flip:
+    """Documents that had one fate and now have another."""
+
+    documents: int = 0
+    before: int = 0  # tokens shipped
+    after: int = 0
+    places: list[tuple[tuple[int, int], tuple[int, int]]] = field(
+        default_factory=list
+    )  # (piece, row) on either side
+    samples: list[Sample] = field(default_factory=list)
+
+
+@dataclass
+class Diff:
+    """Two runs, compared. A fate is `kept`, or `stage reason`, or `not in it`."""
+
+    names: tuple[str, str]
+    runs: tuple[Run, Run]
+    documents: tuple[int, int] = (0, 0)
+    same: int = 0  # documents of equal fate
+    copies: int = 0  # of them, documents that ship more or less often
+    flips: dict[tuple[str, str], Flip] = field(default_factory=dict)
+    tokens: dict[str, dict[str, np.ndarray]] = field(default_factory=lambda: {what: {} for what in WHAT})
+
+    @property
+    def equal(self) -> bool:
+        return not self.flips and not self.copies and not changes(self.runs) and not any(packs(self.runs)[1:])
+
+
+# Numbers
+
+
+def diff(before: Run, after: Run) -> Diff:
+    """Everything that differs; texts are not read."""
+    walks = (Walk(before), Walk(after))
+    found = Diff((before.store.root, after.store.root), (before, after))
+    for pair in groups(before, after):
+        add(found, *(Rows.of(walk, places) for walk, places in zip(walks, pair, strict=True)))
+    for fates, flip in found.flips.items():
+        flip.samples = [sample(found, fates, place) for place in flip.places]
+    return found
+
+
+Places = list[int]
+"""Numbers of a run's pieces."""
+
+
+def groups(before: Run, after: Run) -> Iterator[tuple[Places, Places]]:
+    """Pieces that belong together: equal ones, else those of which one's ids reach into another's."""
+    sides = [{piece.name: number for number, piece in enumerate(run.pieces)} for run in (before, after)]
+    for name, number in sides[0].items():
+        if name in sides[1]:
+            yield [number], [sides[1][name]]
+    spans = sorted(
+        (piece.first, piece.last, side, number)
+        for side, run in enumerate((before, after))
+        for number, piece in enumerate(run.pieces)
+        if piece.name not in sides[1 - side]
+    )
+    held: tuple[Places, Places] = ([], [])
+    reach = ""
+    for first, last, side, number in spans:
+        if first > reach and any(held):
+            yield held
+            held = ([], [])
+        held[side].append(number)
+        reach = max(reach, last)
+    if any(held):
+        yield held
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Documents of some pieces of one run, row for row."""
+
+    id: pa.Array
+    digest: pa.Array
+    source: pa.Array
+    language: pa.Array
+    url: pa.Array
+    fate: pa.Array
+    copies: np.ndarray
+    shipped: np.ndarray  # tokens, each copy counted
+    piece: np.ndarray
+    row: np.ndarray
+
+    @staticmethod
+    def of(walk: Walk, places: Places) -> "Rows":
+        parts = [Seen(walk, number, walk.run.pieces[number]) for number in places]
+        documents = [one.view.documents for one in parts]
+        languages = [one.languages() or pa.nulls(len(one.kept), pa.string()) for one in parts]
+        tokens = [np.asarray(pc.fill_null(one.decisions["tokens"], 0), np.int64) for one in parts]
+        fates = [pc.fill_null(pc.binary_join_element_wise(one.decisions["stage"], one.decisions["reason"], NOBODY), KEPT) for one in parts]  # fmt: skip
+
+        def joined(arrays: list[pa.Array], kind: pa.DataType) -> pa.Array:
+            return pa.concat_arrays([pa.array([], kind), *arrays])
+
+        def stacked(arrays: list[np.ndarray]) -> np.ndarray:
+            return np.concatenate([np.empty(0, np.int64), *arrays]).astype(np.int64)
+
+        return Rows(
+            joined([one["id"] for one in documents], pa.binary(16)),
+            joined([one["digest"] for one in documents], pa.binary(16)),
+            joined([one["source"] for one in documents], pa.string()),
+            joined(languages, pa.string()),
+            joined([one["url"] for one in documents], pa.string()),
+            joined(fates, pa.string()),
+            stacked([one.copies for one in parts]),
+            stacked([count * one.copies for count, one in zip(tokens, parts, strict=True)]),
+            stacked([np.full(len(one.kept), number) for number, one in zip(places, parts, strict=True)]),
+            stacked([np.arange(len(one.kept)) for one in parts]),
+        )
+
+
+def add(found: Diff, one: Rows, two: Rows) -> None:
+    """Compare two sets of rows, of which no document is in another pair."""
+    found.documents = (found.documents[0] + len(one.id), found.documents[1] + len(two.id))
+    match = pc.index_in(one.id, two.id)
+    here = np.flatnonzero(np.asarray(match.is_valid()))
+    there = np.asarray(match.drop_null(), np.int64)
+    equal = np.asarray(pc.equal(one.digest.take(pa.array(here)), two.digest.take(pa.array(there))))
+    here, there = here[equal], there[equal]
+    flipped = np.asarray(pc.not_equal(one.fate.take(pa.array(here)), two.fate.take(pa.array(there))), bool)
+    found.same += int((~flipped).sum())
+    found.copies += int((one.copies[here] != two.copies[there])[~flipped].sum())
+    alone = [np.setdiff1d(np.arange(len(rows.id)), matched) for rows, matched in ((one, here), (two, there))]
+    tally(found, (one, here[flipped]), (two, there[flipped]))
+    tally(found, (one, alone[0]), None)
+    tally(found, None, (two, alone[1]))
+    for side, rows in enumerate((one, two)):
+        for what, column in (("source", rows.source), ("language", rows.language)):
+            grow(found.tokens[what], side, column, rows.shipped)
+    unlike = one.shipped[here] != two.shipped[there]
+    grow(found.tokens["domain"], 0, *domains(one, np.append(here[unlike], alone[0])))
+    grow(found.tokens["domain"], 1, *domains(two, np.append(there[unlike], alone[1])))
+    forget(found.tokens["domain"])
+
+
+Chosen = tuple[Rows, np.ndarray]
+
+
+def tally(found: Diff, one: Chosen | None, two: Chosen | None) -> None:
+    """Count what flipped from one side to the other; None: it is not there."""
+    rows = (one or two or (None, np.empty(0)))[1]
+    if not len(rows):
+        return
+    fates, shipped, places = [], [], []
+    for side in (one, two):
+        if side is None:
+            fates.append(pa.array([ABSENT] * len(rows), pa.string()))
+            shipped.append(np.zeros(len(rows), np.int64))
+            places.append([(-1, -1)] * len(rows))
+        else:
+            fates.append(side[0].fate.take(pa.array(side[1])))
+            shipped.append(side[0].shipped[side[1]])
+            places.append([])
+    for before, after, documents, lost, gained in summed(fates, one=shipped[0], two=shipped[1]):
+        flip = found.flips.setdefault((before, after), Flip())
+        flip.documents += documents
+        flip.before += lost
+        flip.after += gained
+        if len(flip.places) < SAMPLES:
+            mask = pc.and_(pc.equal(fates[0], before), pc.equal(fates[1], after))
+            first = np.flatnonzero(np.asarray(mask))[: SAMPLES - len(flip.places)]
+            flip.places += [(place_of(one, index), place_of(two, index)) for index in first.tolist()]
+
+
+def place_of(side: Chosen | None, index: int) -> tuple[int, int]:
+    """(piece, row) of one of the chosen rows."""
+    if side is None:
+        return (-1, -1)
+    row = side[1][index]
+    return int(side[0].piece[row]), int(side[0].row[row])
+
+
+def grow(sums: dict[str, np.ndarray], side: int, keys: pa.Array, tokens: np.ndarray) -> None:
+    """Add tokens shipped by key, on one side; null is a key, too."""
+    for key, _, count in summed([keys], tokens=tokens):
+        sums.setdefault("–" if key is None else key, np.zeros(2, np.int64))[side] += count
+
+
+def domains(rows: Rows, chosen: np.ndarray) -> tuple[pa.Array, np.ndarray]:
+    """(registered domain, tokens) of some rows."""
+    hosts = hosts_of(rows.url.take(pa.array(chosen))).dictionary_encode()
+    names = pa.array([registered(host) for host in hosts.dictionary.to_pylist()], pa.string())
+    return names.take(hosts.indices), rows.shipped[chosen]
+
+
+def forget(sums: dict[str, np.ndarray]) -> None:
+    """Keep memory within bounds where domains are very many."""
+    if len(sums) > 2 * DOMAINS:
+        for name in sorted(sums, key=lambda name: -abs(int(sums[name][1] - sums[name][0])))[DOMAINS:]:
+            del sums[name]
+
+
+# What decided
+
+
+def sample(found: Diff, fates: tuple[str, str], places: tuple[tuple[int, int], tuple[int, int]]) -> Sample:
+    """One document with the value that decided on either side: of the stage that dropped it on one of them."""
+    deciding = [fate.split(NOBODY) for fate in fates if fate not in (KEPT, ABSENT)]
+    values, told = [], {}
+    for run, (number, row) in zip(found.runs, places, strict=True):
+        if number < 0:
+            values.append(ABSENT)
+            continue
+        piece = run.pieces[number]
+        whole = piece_view(run.work, piece)
+        one = single(piece_view(run.work, piece), row)
+        told = {name: one.documents[name][0].as_py() for name in ("id", "source", "url")}
+        said = (value(run, piece, one, *names) for names in deciding)
+        values.append("; ".join(dict.fromkeys(filter(None, said))) or "–")
+    return Sample(told["id"].hex(), told["source"], told["url"], (values[0], values[1]))
+
+
+def single(whole: View, row: int) -> View:
+    """One row of a piece."""
+    return View(whole.documents.slice(row, 1), lambda placed: whole.columns(placed).slice(row, 1))
+
+
+def value(run: Run, piece: Piece, one: View, stage_name: str, reason: str) -> str:
+    """What a stage compares of one document for a reason, beside its limit; nothing where the run has no such stage."""
+    stage = next((stage for stage in run.work.placed.stages if stage.name == stage_name), None)
+    if stage is None:
+        return f"no {stage_name}"
+    if not one.applies(stage.where)[0].as_py():
+        return f"outside {stage_name}"
+    if hasattr(stage.rule, "compares"):
+        compared = stage.rule.compares(one.seen(stage)).get(reason)
+        if isinstance(compared, Compared):
+            return f"{reason} {brief_or_nothing(compared)} (limit {brief(compared.limit)})"
+    return f"{stage_name}: {other_value(run, piece, one, stage)}"
+
+
+def brief_or_nothing(compared: Compared) -> str:
+    held = compared.values[0].as_py()
+    return "–" if held is None else brief(held)
+
+
+def other_value(run: Run, piece: Piece, one: View, stage: PlacedStage) -> str:
+    """Of comparisons the survivor and how alike it is; of other stages whether they give the reason."""
+    decision = {"stage": None, "reason": None, "copies": 0}
+    said = stage_said(run, piece, one, stage, decision)
+    if stage.kind == COMPARISON and said.reason:
+        return f"{said.values['similarity']:.2f} like {said.values['survivor']}"
+    return said.reason or "passes"
+
+
+# Recipes and packs
+
+
+def changes(runs: tuple[Run, Run]) -> list[tuple[str, str, str, str]]:
+    """(where, field, before, after) of every stage, input and pack setting that differs."""
+    found = []
+    sides = [settings(run) for run in runs]
+    for where in dict.fromkeys([*sides[0], *sides[1]]):
+        one, two = (side.get(where) for side in sides)
+        if one is None or two is None:
+            found.append((where, "", "–" if one is None else "there", "–" if two is None else "there"))
+            continue
+        found += [(where, name, str(one.get(name, "–")), str(two.get(name, "–")))
+                  for name in dict.fromkeys([*one, *two]) if one.get(name) != two.get(name)]  # fmt: skip
+    return found
+
+
+def settings(run: Run) -> dict[str, dict[str, Any]]:
+    """By stage, input and output: its fields."""
+    stages = {}
+    for place, stage in enumerate(run.work.placed.stages):
+        told = describe(stage.rule)
+        scope = {f"where {name}": limit for name, limit in stage.where.limits.items()}
+        stages[stage.name] = {"class": told["class"], "version": told["version"], "place": place, **told["fields"], **scope}  # fmt: skip
+    inputs = {f"input {name}": vars(reading) for name, reading in run.work.readings.items()}
+    pack = {name: value for name, value in vars(run.work.pack).items() if name != "tokenizer"}
+    return {**stages, **inputs, "packs": pack, "winnow": {"version": run.manifest["code"]}}
+
+
+def packs(runs: tuple[Run, Run]) -> tuple[int, int, int]:
+    """Shards of equal bytes, shards only before, shards only after."""
+    one, two = ({shard["sha256"] for shard in run.manifest["shards"]} for run in runs)
+    return len(one & two), len(one - two), len(two - one)
