@@ -172,8 +172,9 @@ def add(found: Diff, one: Rows, two: Rows) -> None:
     tally(found, (one, alone[0]), None)
     tally(found, None, (two, alone[1]))
     for side, rows in enumerate((one, two)):
-        for what, column in (("source", rows.source), ("language", rows.language)):
-            grow(found.tokens[what], side, column, rows.shipped)
+        grow(found.tokens["source"], side, rows.source, rows.shipped)
+        if rows.language.null_count < len(rows.language):
+            grow(found.tokens["language"], side, rows.language, rows.shipped)
     unlike = one.shipped[here] != two.shipped[there]
     grow(found.tokens["domain"], 0, *domains(one, np.append(here[unlike], alone[0])))
     grow(found.tokens["domain"], 1, *domains(two, np.append(there[unlike], alone[1])))
@@ -249,7 +250,6 @@ def sample(found: Diff, fates: tuple[str, str], places: tuple[tuple[int, int], t
             values.append(ABSENT)
             continue
         piece = run.pieces[number]
-        whole = piece_view(run.work, piece)
         one = single(piece_view(run.work, piece), row)
         told = {name: one.documents[name][0].as_py() for name in ("id", "source", "url")}
         said = (value(run, piece, one, *names) for names in deciding)

@@ -115,7 +115,7 @@ class Made:
         start = int(self.chance.integers(0, BLOCK - count + 1))
         return self.blocks[key].slice(start, count)
 
-    def column(self, field: pa.Field) -> pa.Array:
+    def column(self, field: pa.Field) -> pa.Array:  # noqa: PLR0911  # one type a line
         kind, chance = field.type, self.chance
         if pa.types.is_integer(kind):
             scale = 800 if "words" in field.name or "characters" in field.name else 20
