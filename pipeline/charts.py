@@ -440,7 +440,12 @@ def heat(rows: Sequence[Row], title: str, unit: str) -> str:
         parts.append(box(x, y, cell - 1, ROW - 1, kind, told, fill_opacity=f"{depth:.2f}"))
         if cell >= 34:
             parts.append(
-                words(brief(float(f"{value:.2g}")), x + cell / 2, y + 15, "mid on" if depth > 0.5 else "mid")
+                words(
+                    brief(value if abs(value) >= 10 else float(f"{value:.2g}")),
+                    x + cell / 2,
+                    y + 15,
+                    "mid on" if depth > 0.5 else "mid",
+                )
             )
     bottom = top + ROW * len(down)
     return picture(title, bottom + 20, [*parts, words(unit, NAMES, bottom + 14, "soft")])

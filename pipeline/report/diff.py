@@ -25,6 +25,7 @@ from pipeline.steps.view import View
 from pipeline.steps.work import Piece
 
 KEPT, ABSENT = "kept", "not in it"
+NO_URL = "no URL"
 NOBODY = " "  # between a stage and its reason: no stage's name holds one
 SAMPLES = 5  # of each flip
 WHAT = ("source", "language", "domain")
@@ -228,7 +229,7 @@ def domains(rows: Rows, chosen: np.ndarray) -> tuple[pa.Array, np.ndarray]:
     """(registered domain, tokens) of some rows."""
     hosts = hosts_of(rows.url.take(pa.array(chosen))).dictionary_encode()
     names = pa.array([registered(host) for host in hosts.dictionary.to_pylist()], pa.string())
-    return names.take(hosts.indices), rows.shipped[chosen]
+    return pc.fill_null(names.take(hosts.indices), NO_URL), rows.shipped[chosen]
 
 
 def forget(sums: dict[str, np.ndarray]) -> None:

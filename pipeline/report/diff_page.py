@@ -1,12 +1,13 @@
 """The difference of two runs as a page: what changed in the recipe, who flipped and why, whose tokens, which shards."""
 
 import os
+from collections import Counter
 
 import numpy as np
 
 from pipeline import charts, page
 from pipeline.charts import OTHER, brief, counted
-from pipeline.report.diff import KEPT, NOBODY, WHAT, Diff, Flip, changes, packs
+from pipeline.report.diff import ABSENT, KEPT, NOBODY, WHAT, Diff, Flip, changes, packs
 from pipeline.report.seen import LARGEST
 
 FLIPS = 60  # kinds shown, the largest
@@ -56,7 +57,7 @@ def recipe(found: Diff, names: list[str]) -> page.Section:
 
 def shown_fate(fate: str) -> str:
     """A fate for people."""
-    return ": ".join(fate.split(NOBODY)) if fate != "not in it" else fate
+    return ": ".join(fate.split(NOBODY)) if fate != ABSENT else fate
 
 
 def flips(found: Diff, names: list[str]) -> page.Section:
@@ -84,6 +85,16 @@ def largest(found: Diff) -> list[tuple[tuple[str, str], Flip]]:
     return sorted(found.flips.items(), key=lambda one: (-one[1].documents, one[0]))
 
 
+def short_fates(fates: list[str]) -> dict[str, str]:
+    """The reason alone, where no other stage gives it."""
+    parts = {fate: fate.partition(NOBODY)[2] for fate in fates if fate != ABSENT}
+    reasons = Counter(parts.values())
+    return {
+        fate: parts[fate] if reasons[parts.get(fate)] == 1 and parts[fate] else shown_fate(fate)
+        for fate in fates
+    }
+
+
 def field(ordered: list[tuple[tuple[str, str], Flip]]) -> list[dict[str, object]]:
     """Cells of the picture; of too many fates the rare ones are one."""
     sides: list[list[str]] = []
@@ -93,10 +104,9 @@ def field(ordered: list[tuple[tuple[str, str], Flip]]) -> list[dict[str, object]
             sizes[fates[side]] = sizes.get(fates[side], 0) + flip.documents
         sides.append(sorted(sizes, key=lambda name: (name != KEPT, -sizes[name], name))[:FATES])
     cells: dict[tuple[str, str], int] = {}
+    names = short_fates(sorted({*sides[0], *sides[1]}))
     for fates, flip in ordered:
-        key = tuple(
-            shown_fate(fate) if fate in side else OTHER for fate, side in zip(fates, sides, strict=True)
-        )
+        key = tuple(names[fate] if fate in side else OTHER for fate, side in zip(fates, sides, strict=True))
         cells[key[0], key[1]] = cells.get((key[0], key[1]), 0) + flip.documents
     return [
         {"row": one, "column": two, "value": count, "told": counted(count, "document")}
@@ -142,7 +152,8 @@ def tokens(found: Diff, names: list[str]) -> page.Section:
 def change(before: int, after: int) -> "page.Cell | str":
     if not before:
         return "–"
-    return page.Cell(f"{100 * (after - before) / before:+.1f} %".replace("-", "−"), (after - before) / before)
+    part = (after - before) / before
+    return page.Cell(f"{100 * part:+.1f} %".replace("-", "−") if part else "0 %", part)
 
 
 def shards(found: Diff, names: list[str]) -> page.Section:
