@@ -90,7 +90,7 @@ def short_fates(fates: list[str]) -> dict[str, str]:
     parts = {fate: fate.partition(NOBODY)[2] for fate in fates if fate != ABSENT}
     reasons = Counter(parts.values())
     return {
-        fate: parts[fate] if reasons[parts.get(fate)] == 1 and parts[fate] else shown_fate(fate)
+        fate: parts[fate] if reasons[parts.get(fate, "")] == 1 and parts[fate] else shown_fate(fate)
         for fate in fates
     }
 
