@@ -5,6 +5,7 @@ What is compared is what the rule itself says (`compares`, rules/shapes.py); a r
 
 from dataclasses import dataclass, field, fields, replace
 from difflib import SequenceMatcher
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 
 from pipeline import charts, page
 from pipeline.charts import Fates, Scale
+from pipeline.kernels.limits import GONE, KEPT, REST, Axis, Found, Observed, gather
 from pipeline.ledger import Funnel, total
 from pipeline.report.samples import Samples, Wanted
 from pipeline.report.seen import Seen, Walk
@@ -20,9 +22,8 @@ from pipeline.rules.shapes import Compared
 from pipeline.steps.placed import COMPARISON, PlacedStage
 
 BINS = 44
-LOOKED_AT = 8  # pieces, spread over the run, from whose values the axes are chosen
+LOOKED_AT, ROWS = 8, 20_000  # pieces, spread over the run, from whose first rows the axes are chosen
 NEAR = 5  # documents shown on either side of a limit
-KEPT, REST, GONE = 0, 1, 2
 Key = tuple[str, str]  # stage, reason
 
 
@@ -48,50 +49,36 @@ class Limit:
     sides: tuple[list[Place], list[Place]] = field(default_factory=lambda: ([], []))  # nearest within, beyond
 
     def add(self, seen: Seen, one: Compared, applies: np.ndarray) -> None:
-        rows, values, broken = within(one, applies)
-        if not len(rows):
-            return
-        fate = np.where(broken, GONE, np.where(seen.kept[rows], KEPT, REST))
-        bins = self.bins(values, broken, one.over)
-        place = (seen.source[rows] * 3 + fate) * BINS + bins
-        self.counts += np.bincount(place, minlength=self.counts.size).reshape(self.counts.shape)
-        self.broken += int(broken.sum())
-        distance = np.abs(values - self.limit)
-        for side, chosen in zip(self.sides, (~broken & seen.kept[rows], broken), strict=True):
-            nearest(side, seen.number, rows[chosen], values[chosen], distance[chosen])
+        observed = observe(seen, one, applies)
+        near = Found(self.counts, np.full((2, NEAR), np.inf), np.full((2, NEAR), -1))
+        gather(observed, Axis(self.edges, self.limit, one.over), near)
+        self.broken += int((observed.broken & observed.speaks).sum())
+        for side, distances, rows in zip(self.sides, near.distances, near.rows, strict=True):
+            side += [
+                Place(float(distance), seen.number, int(row), float(observed.values[row]))
+                for distance, row in zip(distances, rows, strict=True)
+                if row >= 0
+            ]
+            side.sort()
+            del side[NEAR:]
 
-    def bins(self, values: np.ndarray, broken: np.ndarray, over: bool) -> np.ndarray:
-        """int64[n]; no value is drawn on the wrong side of the limit, whether equal ones break it or not."""
-        (low, high), unit = self.scale.ends, self.scale.unit
-        bent = values if unit is None else np.sign(values) * np.log1p(np.abs(values) / unit)
-        share = np.clip((np.clip(bent, low, high) - low) / (high - low), 0, 1)
-        place = np.minimum((share * BINS).astype(np.int64), BINS - 1)
-        upper = (values > self.limit) | ((values == self.limit) & ~broken & (not over))
-        return np.where(upper, np.maximum(place, min(self.edge, BINS - 1)), np.minimum(place, max(self.edge - 1, 0)))  # fmt: skip
+    @cached_property
+    def edges(self) -> np.ndarray:
+        """float64[bins - 1]; the limit itself is one of them, where it is within the axis."""
+        (low, high), step = self.scale.ends, 1 / BINS
+        edges = np.array([self.scale.unbent(low + (high - low) * step * place) for place in range(1, BINS)])
+        if 0 < self.edge < BINS:
+            edges[self.edge - 1] = self.limit
+        return edges
 
 
-def within(one: Compared, applies: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(rows, values, broken) of the rows that a limit speaks of and whose value is known."""
-    mask = applies & np.asarray(one.values.is_valid())
+def observe(seen: Seen, one: Compared, applies: np.ndarray) -> Observed:
+    """What is known of a piece's rows; a limit speaks of those in its scope whose value is known."""
+    speaks = applies & np.asarray(one.values.is_valid())
     if one.where is not None:
-        mask &= np.asarray(pc.fill_null(one.where, False))
+        speaks &= np.asarray(pc.fill_null(one.where, False))
     values = np.asarray(pc.fill_null(one.values.cast("float64"), 0.0))
-    mask &= np.isfinite(values)
-    rows = np.flatnonzero(mask)
-    return rows, values[rows], np.asarray(pc.fill_null(one.broken, False))[rows]
-
-
-def nearest(side: list[Place], piece: int, rows: np.ndarray, values: np.ndarray, distance: np.ndarray) -> None:  # fmt: skip
-    """Keep the nearest few of all pieces; of equal ones the first."""
-    worst = side[-1].distance if len(side) == NEAR else np.inf
-    close = np.flatnonzero(distance < worst)
-    if len(close) > NEAR:
-        bound = np.partition(distance[close], NEAR - 1)[NEAR - 1]
-        close = close[distance[close] <= bound]
-        close = close[np.argsort(distance[close], kind="stable")[:NEAR]]
-    side += [Place(float(distance[one]), piece, int(rows[one]), float(values[one])) for one in close.tolist()]
-    side.sort()
-    del side[NEAR:]
+    return Observed(values, speaks, np.asarray(pc.fill_null(one.broken, False)), seen.kept, seen.source)
 
 
 @dataclass
@@ -135,9 +122,11 @@ def axes(walk: Walk) -> dict[Key, Limit]:
     known: dict[Key, tuple[Any, Compared]] = {}
     count = len(walk.run.pieces)
     for number in sorted({round(step * (count - 1) / (LOOKED_AT - 1)) for step in range(LOOKED_AT)}):
-        for stage, answer in Seen(walk, number, walk.run.pieces[number]).answers():
+        seen = Seen(walk, number, walk.run.pieces[number], rows=ROWS)
+        for stage, answer in seen.answers():
             for reason, one in answer.compared.items():
-                values = within(one, answer.applies)[1]
+                observed = observe(seen, one, answer.applies)
+                values = observed.values[observed.speaks & np.isfinite(observed.values)]
                 known[stage.name, reason] = (stage.rule, replace(one, values=one.values.slice(0, 0)))
                 if len(values):
                     ends = np.quantile(values, (0.002, 0.5, 0.998))

@@ -19,6 +19,7 @@ from pipeline.data.ids import file_digest
 from pipeline.rules.shapes import Compared, Comparisons
 from pipeline.steps.judge import emptied, marked, piece_view, read_marks, read_statistics, reasons
 from pipeline.steps.placed import COMPARISON, EDITOR, SAMPLE, PlacedStage
+from pipeline.steps.view import View
 from pipeline.steps.work import Piece
 
 LARGEST = 20  # sources that are shown by name; the rest is summed
@@ -94,11 +95,13 @@ class Walk:
 class Seen:
     """One piece: row for row its documents, what was decided, and what each stage says of them."""
 
-    def __init__(self, walk: Walk, number: int, piece: Piece) -> None:
+    def __init__(self, walk: Walk, number: int, piece: Piece, rows: int | None = None) -> None:
+        """`rows`: only the first ones."""
         self.walk, self.number, self.piece = walk, number, piece
         self.run = walk.run
-        self.view = piece_view(self.run.work, piece)
-        self.decisions = tables.as_batch(self.run.decisions(piece))
+        whole = piece_view(self.run.work, piece)
+        self.view = View(whole.documents.slice(0, rows), lambda placed: whole.columns(placed).slice(0, rows))
+        self.decisions = tables.as_batch(self.run.decisions(piece)).slice(0, rows)
         self.source = walk.sources.codes(self.view.documents["source"])
         self.copies = np.asarray(self.decisions["copies"])
         self.kept = self.copies > 0

@@ -1,6 +1,7 @@
 """What the page draws is what the run did, counted here again, document by document."""
 
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -99,13 +100,16 @@ def test_no_value_is_drawn_beyond_a_limit_that_it_keeps(compare, values, limit):
     ends = np.quantile(np.array(values), (0.002, 0.5, 0.998))[None, :]
     scale, edge = rules.axis(ends, limit)
     held = rules.Limit(scale, limit, edge, np.zeros((1, 3, rules.BINS), np.int64), "")
-    _, numbers, broken = rules.within(one, np.ones(len(values) + 1, bool))
-    bins = held.bins(numbers, broken, one.over)
-    beyond = bins >= edge if one.over else bins < edge
+    assert (np.diff(held.edges) >= 0).all()
+    rows = len(values) + 1
+    seen = SimpleNamespace(kept=np.ones(rows, bool), source=np.zeros(rows, int), number=0)
+    held.add(seen, one, np.ones(rows, bool))
+    assert held.counts.sum() == rows
     if 0 < edge < rules.BINS:
-        assert beyond.tolist() == broken.tolist()
         assert scale.at(limit) == pytest.approx(edge / rules.BINS)
-    assert ((bins >= 0) & (bins < rules.BINS)).all()
+        gone, kept = held.counts[0, rules.GONE], held.counts[0, rules.KEPT]
+        assert not (gone[:edge] if one.over else gone[edge:]).any()
+        assert not (kept[edge:] if one.over else kept[:edge]).any()
 
 
 def test_the_funnel_by_language_is_the_funnel(walk: Walk):
