@@ -224,9 +224,7 @@ class Ship(beam.PTransform):
 
         kept = pieces | "decide" >> beam.Map(decided, corpus, AsIter(self.gate)).with_output_types(int)
         total = kept | "kept tokens" >> beam.CombineGlobally(sum)
-        pools = AsSingleton(
-            total | "pools" >> beam.Map(shards.pools_for, work.pack.pool_tokens).with_output_types(int)
-        )
+        pools = AsSingleton(total | "pools" >> beam.Map(shards.pools_of, work).with_output_types(int))
         folded = pieces | "fold" >> beam.Map(folds, corpus, pools).with_output_types(str)
         summed = folded | "add folds" >> beam.CombineGlobally(shards.add_folds)
         drafted = AsSingleton(summed | "draft" >> beam.Map(draft, pools).with_output_types(str))

@@ -93,7 +93,7 @@ def run_statistics(work: Work, stage: PlacedStage, pieces: list[Piece], corpus: 
 
 def run_packs(work: Work, pieces: list[Piece], corpus: Corpus) -> None:
     kept = sum(int(decide.decide(piece, work, corpus).facts["tokens"]) for piece in pieces)
-    pools = shards.pools_for(kept, work.pack.pool_tokens)
+    pools = shards.pools_of(kept, work)
     folds = shards.add_folds([shards.pool_folds(piece, work, corpus, pools) for piece in pieces])
     names = shards.shard_names(folds, work, pools)
     wanted = shards.to_make(names, work)

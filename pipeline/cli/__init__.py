@@ -17,6 +17,7 @@ COMMANDS = {  # name → module below pipeline.cli; the function has the command
     "report": "report",
     "diff": "diff",
     "export": "export",
+    "takedown": "takedown",
     "clean": "clean",
     "flink": "flink",
     "mix": "mix",

@@ -16,10 +16,11 @@ from pipeline.steps.ingest import receipt_of
 from pipeline.steps.judge import marks_of, statistic_of
 from pipeline.steps.measure import columns_of, wanted
 from pipeline.steps.shards import packs_of, shard_receipt
+from pipeline.steps.taken import TAKEDOWN
 from pipeline.steps.tokens import fragment_of, fragments, read_tokens
 from pipeline.steps.work import Piece
 
-KEPT = (MARKER, MANIFEST, "shards.parquet", views.NAME, ".lock")
+KEPT = (MARKER, MANIFEST, TAKEDOWN, "shards.parquet", views.NAME, ".lock")
 
 
 def needed_steps(run: Run) -> set[str]:
@@ -58,7 +59,7 @@ def needed_names(run: Run) -> set[str]:
     """Files and receipts that stay."""
     steps = needed_steps(run)
     files = {name for of in steps for name in receipts.get(run.store, of).files}
-    return files | {receipt_name(of) for of in steps} | {run.planned.name, *KEPT}
+    return files | {receipt_name(of) for of in steps} | {run.planned.name, run.work.taken, *KEPT}
 
 
 def merge_fragments(run: Run, piece: Piece) -> None:

@@ -16,6 +16,7 @@ from pipeline.ledger import Run
 from pipeline.steps.judge import marked, piece_view, read_marks, read_statistics, reasons
 from pipeline.steps.placed import COMPARISON, EDITOR, SAMPLE, PlacedStage
 from pipeline.steps.shards import addresses
+from pipeline.steps.taken import STAGE as TAKEN
 from pipeline.steps.view import View
 from pipeline.steps.work import Piece
 
@@ -181,7 +182,7 @@ def stage_said(run: Run, piece: Piece, one: View, stage: PlacedStage, decision: 
         return Said(stage.name, stage.kind, applies, values.pop("reason"), values, limits)
     if stage.kind == SAMPLE:
         dropped = decision["reason"] if decision["stage"] == stage.name else None
-        reached = applies and decision["stage"] in (None, stage.name)
+        reached = applies and decision["stage"] in (None, stage.name, TAKEN)
         return Said(stage.name, stage.kind, reached, dropped, {"copies": decision["copies"]}, limits)
     reason = reasons(one, stage, no_marks, lambda wanted: read_statistics(run.work, wanted, run.corpus))[
         0

@@ -21,7 +21,7 @@ from pipeline.steps.judge import piece_view
 from pipeline.steps.tokens import read_tokens, tokenizer
 from pipeline.steps.work import Corpus, Piece, Work
 
-VERSION = 1  # of packing: another number packs again
+VERSION = 2  # of packing: another number packs again
 MASK = (1 << 64) - 1
 
 
@@ -45,6 +45,11 @@ def pools_for(tokens: int, pool_tokens: int) -> int:
     [1, 1, 2, 2, 4]
     """
     return 1 << max(0, (max(1, -(-tokens // pool_tokens)) - 1).bit_length())
+
+
+def pools_of(tokens: int, work: Work) -> int:
+    """The number of pools of a run in which so many tokens ship."""
+    return work.pools or pools_for(tokens, work.pack.pool_tokens)
 
 
 def addresses(
