@@ -28,9 +28,9 @@ class Gatherer(Protocol):
 def report(run: Run) -> str:
     """The page. Memory is that of one piece, whatever the run's size."""
     walk = Walk(run)
-    languages, limits = funnel.Languages(len(walk.stages)), rules.Rules.over(walk)
+    languages, limits = funnel.Languages(len(walk.funnel.stages)), rules.Rules.over(walk)
     alike, touched = duplicates.Duplicates.over(walk), contamination.over(walk)
-    made_of = composition.Composition(run.work.placed.sample)
+    made_of = composition.Composition()
     gatherers: list[Gatherer] = [languages, limits, *alike, *touched, made_of]
     for seen in walk.pieces():
         for one in gatherers:

@@ -8,11 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import charts, page
+from pipeline import charts, ledger, page
 from pipeline.charts import OTHER
+from pipeline.ledger import Groups
 from pipeline.report.seen import LARGEST, Seen, Walk, summed
-from pipeline.steps.judge import read_statistics
-from pipeline.steps.placed import PlacedStage
 
 BEFORE, AFTER = 0, 1
 WHAT = {"source": "Source", "language": "Language", "length": "Length in characters", "date": "Date"}
@@ -25,9 +24,7 @@ LENGTHS = [
 class Composition:
     """Tokens by what documents are: before (each document once) and after (each copy). float64[2] a group."""
 
-    sample: PlacedStage | None
     groups: dict[str, dict[Any, np.ndarray]] = field(default_factory=lambda: {what: {} for what in WHAT})
-    realised: dict[Any, float] = field(default_factory=dict)  # shipped tokens, by what the mixture weighs
 
     def add(self, seen: Seen) -> None:
         shipped = seen.tokens * seen.copies
@@ -42,10 +39,6 @@ class Composition:
             if key is not None:
                 for name, _, before, after in summed([key], before=seen.tokens, after=shipped):
                     self.groups[what].setdefault(name, np.zeros(2))[:] += (before, after)
-        if self.sample is not None:
-            by = documents[self.sample.rule.by].cast(pa.string())
-            for name, _, tokens in summed([by], tokens=shipped):
-                self.realised[name] = self.realised.get(name, 0.0) + tokens
 
 
 def section(walk: Walk, found: Composition, shown: int = LARGEST) -> page.Section:
@@ -63,8 +56,8 @@ def section(walk: Walk, found: Composition, shown: int = LARGEST) -> page.Sectio
             without, whole = found.groups[what][None], sum(found.groups[what].values(), np.zeros(2))
             said = f"No {what}: {charts.share(without[BEFORE], whole[BEFORE])} before, {charts.share(without[AFTER], whole[AFTER])} after."
             parts.append(page.text(said, "note"))
-    if found.sample is not None:
-        parts += mixture(walk, found.sample, found, shown)
+    if (groups := ledger.groups(walk.run)) is not None:
+        parts += mixture(groups, shown)
     return page.Section("Composition", parts)
 
 
@@ -104,39 +97,25 @@ def shares(groups: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
     ]
 
 
-def mixture(walk: Walk, stage: PlacedStage, found: Composition, shown: int) -> list[str]:
-    """Planned: the epochs of each group times its tokens. Realised: what ships, whole documents only."""
-    statistic = read_statistics(walk.run.work, stage, walk.run.corpus)[0]
-    sums = summed([statistic["group"]], tokens=statistic["tokens"].to_numpy())
-    alive = {name: tokens for name, _, tokens in sums}
-    rows: list[tuple[str, float, int, float, float]] = []
-    for name, one in sorted(found.realised.items(), key=lambda pair: -pair[1])[:shown]:
-        epochs = float(stage.rule.epochs.get(name, 1.0))
-        tokens = alive.get(name, 0)
-        rows.append((str(name), epochs, tokens, epochs * tokens, one))
-    planned, realised = sum(row[3] for row in rows), sum(row[4] for row in rows)
+def mixture(groups: Groups, shown: int) -> list[str]:
+    """Planned: the lock's shares, or epochs times the tokens that are there. Realised: what ships, whole documents only."""
+    rule, found = groups.rule, groups.realised
+    epochs = {one.group: rule.epochs.get(one.group or "", 1.0) * one.there for one in found}
+    wishes = {one.group: one.planned or 0.0 for one in found} if rule.mixture else epochs
+    whole = sum(wishes.values()) or 1.0
+    largest = sorted(found, key=lambda one: -one.shipped)[:shown]
     drawn = [
-        {"name": row[0], "before": row[3] / (planned or 1), "after": row[4] / (realised or 1)} for row in rows
+        {"name": str(one.group), "before": wishes[one.group] / whole, "after": one.share} for one in largest
     ]
-    head = (stage.rule.by, "epochs", "tokens alive", "planned", "of all", "realised", "of all")
     cells = [
-        [name, page.Cell(f"{epochs:g}", epochs), page.count(int(tokens)), page.count(round(wish)), page.percent(wish, planned),
-         page.count(int(one)), page.percent(one, realised)]
-        for name, epochs, tokens, wish, one in rows
+        [str(one.group), page.count(one.there), page.count(one.shipped), page.percent(wishes[one.group], whole),
+         page.percent(one.share, 1), page.Cell(f"{one.shipped / (one.there or 1):.2f}", one.shipped / (one.there or 1))]
+        for one in largest
     ]  # fmt: skip
+    picture = charts.bars(drawn, "Mixture, planned and realised", "share of tokens", True, ("planned", "realised"))  # fmt: skip
     return [
         page.heading("Mixture", "composition-mixture"),
-        page.text(
-            f"Planned and realised by {stage.name}, in tokens: only whole documents can ship, so both differ a little."
-        ),
-        page.figure(
-            charts.bars(
-                drawn,
-                "Mixture, planned and realised",
-                "share of tokens",
-                percent=True,
-                names=("planned", "realised"),
-            )
-        ),
-        page.table(head, cells),
+        page.text("Planned and realised, in tokens: only whole documents can ship, so both differ a little."),
+        page.figure(picture),
+        page.table((rule.by, "tokens there", "shipped", "planned", "realised", "epochs"), cells),
     ]

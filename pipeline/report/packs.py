@@ -62,6 +62,10 @@ def section(run: Run, found: Packs, shown: int = LARGEST) -> page.Section:
         (charts.share(facts["tokens"], room), "filled"),
         (charts.brief(facts["packs"] - facts["least_packs"]), "packs more than the fewest possible"),
         (charts.brief(facts["cut_documents"]), f"of {charts.brief(facts['documents'])} documents cut"),
+        (
+            charts.share(facts["long_tokens"], facts["tokens"]),
+            "of the tokens in documents of half a pack or more",
+        ),
         (f"{len(run.manifest['shards']):,}", f"shards, {charts.brief(facts['bytes'])}B"),
     ]
     if not facts["packs"]:

@@ -110,7 +110,7 @@ class Seen:
     @cached_property
     def stage(self) -> np.ndarray:
         """int64[n]: the place of the stage that dropped a row, of none the number of stages."""
-        names = pa.array([one.name for one in self.walk.stages], pa.string())
+        names = pa.array(self.walk.funnel.stages, pa.string())
         found = pc.index_in(self.decisions["stage"], names)
         return np.where(self.kept, len(names), np.asarray(pc.fill_null(found, len(names)), np.int64))
 

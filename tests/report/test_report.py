@@ -113,7 +113,7 @@ def test_no_value_is_drawn_beyond_a_limit_that_it_keeps(compare, values, limit):
 
 
 def test_the_funnel_by_language_is_the_funnel(walk: Walk):
-    languages = funnel.Languages(len(walk.stages))
+    languages = funnel.Languages(len(walk.funnel.stages))
     for one in walk.pieces():
         languages.add(one)
     sources = funnel.by_source(walk.funnel)
@@ -125,12 +125,11 @@ def test_the_funnel_by_language_is_the_funnel(walk: Walk):
 
 
 def test_what_is_composed_is_what_ships(walk: Walk, opened: ledger.Run):
-    made_of = composition.Composition(opened.work.placed.sample)
+    made_of = composition.Composition()
     for one in walk.pieces():
         made_of.add(one)
     shipped = opened.manifest["totals"]["tokens_by_source"]
     assert {name: one[1] for name, one in made_of.groups["source"].items()} == shipped
-    assert made_of.realised == shipped
     for groups in made_of.groups.values():
         assert sum(one[1] for one in groups.values()) == sum(shipped.values())
     assert 2003 in made_of.groups["date"]
