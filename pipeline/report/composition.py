@@ -56,8 +56,8 @@ def section(walk: Walk, found: Composition, shown: int = LARGEST) -> page.Sectio
             without, whole = found.groups[what][None], sum(found.groups[what].values(), np.zeros(2))
             said = f"No {what}: {charts.share(without[BEFORE], whole[BEFORE])} before, {charts.share(without[AFTER], whole[AFTER])} after."
             parts.append(page.text(said, "note"))
-    if (groups := ledger.groups(walk.run)) is not None:
-        parts += mixture(groups, shown)
+    if (weighed := ledger.groups(walk.run)) is not None:
+        parts += mixture(weighed, shown)
     return page.Section("Composition", parts)
 
 
@@ -115,7 +115,10 @@ def mixture(groups: Groups, shown: int) -> list[str]:
     picture = charts.bars(drawn, "Mixture, planned and realised", "share of tokens", True, ("planned", "realised"))  # fmt: skip
     return [
         page.heading("Mixture", "composition-mixture"),
-        page.text("Planned and realised, in tokens: only whole documents can ship, so both differ a little."),
+        page.text(
+            groups.said()
+            or "Planned and realised, in tokens: only whole documents can ship, so both differ a little."
+        ),
         page.figure(picture),
         page.table((rule.by, "tokens there", "shipped", "planned", "realised", "epochs"), cells),
     ]

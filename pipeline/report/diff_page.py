@@ -87,12 +87,9 @@ def largest(found: Diff) -> list[tuple[tuple[str, str], Flip]]:
 
 def short_fates(fates: list[str]) -> dict[str, str]:
     """The reason alone, where no other stage gives it."""
-    parts = {fate: fate.partition(NOBODY)[2] for fate in fates if fate != ABSENT}
-    reasons = Counter(parts.values())
-    return {
-        fate: parts[fate] if reasons[parts.get(fate, "")] == 1 and parts[fate] else shown_fate(fate)
-        for fate in fates
-    }
+    reasons = {fate: fate.partition(NOBODY)[2] for fate in fates if fate not in (KEPT, ABSENT)}
+    times = Counter(reasons.values())
+    return {fate: reasons[fate] if times[reasons.get(fate, "")] == 1 else shown_fate(fate) for fate in fates}
 
 
 def field(ordered: list[tuple[tuple[str, str], Flip]]) -> list[dict[str, object]]:

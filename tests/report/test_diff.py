@@ -1,5 +1,6 @@
 """Two runs compared: every flip is counted, and the value that decided stands beside it."""
 
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,13 @@ from click.testing import CliRunner
 
 from pipeline import ledger
 from pipeline.cli import main
+from pipeline.ledger.takedown import state, take_down
+from pipeline.report import report
 from pipeline.report.diff import ABSENT, KEPT, NOBODY, Diff, changes, diff, packs
 from pipeline.report.diff_page import diff_page
 from pipeline.rules.gopher import GopherQuality
 from pipeline.rules.sample import Sample
+from pipeline.run.folder import locked
 from tests import plain, world
 
 STRICTER = GopherQuality(min_words=100)
@@ -148,3 +152,20 @@ def test_the_page_has_its_pictures(found: Diff):
     made = diff_page(found)
     assert made.count("<svg") == 4  # fates, tokens by source and by domain, shards
     assert "gopher_quality: too_few_words" in made
+
+
+def test_a_takedown_is_a_fate_like_any_other(folder: Path, runs):
+    """One document goes after everything else: told by the funnel of the page, and by the difference."""
+    copied = folder / "taken"
+    shutil.copytree(folder / "out", copied)
+    gone = next(key[0] for key, row in rows(runs[0]).items() if row["stage"] is None)
+    one = ledger.open_run(str(copied))
+    with locked(one.store):
+        take_down(one, *state(one, [("id", gone.hex())]), f"{folder}/tokenizer.json")
+    after = ledger.open_run(str(copied))
+    found = diff(runs[0], after)
+    assert {fates: flip.documents for fates, flip in found.flips.items()} == {
+        (KEPT, f"takedown{NOBODY}taken_down"): 1
+    }
+    assert changes(found.runs) == []
+    assert ">takedown</td>" in report(after)
