@@ -420,7 +420,7 @@ def heat(rows: Sequence[Row], title: str, unit: str) -> str:
     across = list(dict.fromkeys(row["column"] for row in rows))
     most = max((abs(float(row["value"])) for row in rows), default=1.0) or 1.0
     signed = any(row["value"] < 0 for row in rows)
-    cell = min(46.0, (WIDTH - NAMES - 10) / max(1, len(across)))
+    cell = min(56.0, (WIDTH - NAMES - 10) / max(1, len(across)))
     top = 16 + 6.1 * max((len(shortened(one, 20)) for one in across), default=0)
     parts = [name(one, top + ROW * place + 15) for place, one in enumerate(down)]
     for place, one in enumerate(across):
@@ -438,7 +438,7 @@ def heat(rows: Sequence[Row], title: str, unit: str) -> str:
         told = f"{row['row']} × {row['column']}: {row.get('told') or brief(value)}"
         depth = max(0.06, abs(value) / most)
         parts.append(box(x, y, cell - 1, ROW - 1, kind, told, fill_opacity=f"{depth:.2f}"))
-        if cell >= 34:
+        if cell >= 42:
             parts.append(
                 words(
                     brief(value if abs(value) >= 10 else float(f"{value:.2g}")),
@@ -475,13 +475,13 @@ def lines(rows: Sequence[Row], title: str, x: str, y: str, log: bool = False) ->
     """`x` and `y` of each row, one line for each `name`; `log`: the x axis in powers of two."""
     across = spanned(math.log2(row["x"]) if log else row["x"] for row in rows)
     up = spanned(row["y"] for row in rows)
-    left, right, top, bottom = 56, WIDTH - 170, 12, 262
+    left, right, top, bottom = 56, WIDTH - 170, 28, 262
 
     def place(row: Row) -> tuple[float, float]:
         at = across.at(math.log2(row["x"]) if log else row["x"])
         return left + (right - left) * at, bottom - (bottom - top) * up.at(row["y"])
 
-    parts = [words(y, 4, 10, "soft"), words(x, right, bottom + 32, "soft end")]
+    parts = [words(y, 4, 12, "soft"), words(x, right, bottom + 32, "soft end")]
     for value in up.ticks():
         at = bottom - (bottom - top) * up.at(value)
         parts += [line(left, at, right, at, "grid"), words(brief(value), left - 6, at + 4, "soft end")]

@@ -22,7 +22,7 @@ from pipeline.rules.shapes import Compared
 from pipeline.steps.judge import piece_view
 from pipeline.steps.placed import COMPARISON, PlacedStage
 from pipeline.steps.view import View
-from pipeline.steps.work import Piece
+from pipeline.steps.work import PIECE_ROWS, Piece
 
 KEPT, ABSENT = "kept", "not in it"
 NO_URL = "no URL"
@@ -91,19 +91,27 @@ Places = list[int]
 
 
 def groups(before: Run, after: Run) -> Iterator[tuple[Places, Places]]:
-    """Pieces that belong together: equal ones, else those of which one's ids reach into another's."""
+    """Pieces that belong together: equal ones, some at a time, then those of which one's ids reach into another's."""
     sides = [{piece.name: number for number, piece in enumerate(run.pieces)} for run in (before, after)]
+    held: tuple[Places, Places] = ([], [])
+    rows = 0
     for name, number in sides[0].items():
         if name in sides[1]:
-            yield [number], [sides[1][name]]
+            held[0].append(number)
+            held[1].append(sides[1][name])
+            rows += before.pieces[number].rows
+        if rows > PIECE_ROWS:
+            yield held
+            held, rows = ([], []), 0
+    if rows:
+        yield held
     spans = sorted(
         (piece.first, piece.last, side, number)
         for side, run in enumerate((before, after))
         for number, piece in enumerate(run.pieces)
         if piece.name not in sides[1 - side]
     )
-    held: tuple[Places, Places] = ([], [])
-    reach = ""
+    held, reach = ([], []), ""
     for first, last, side, number in spans:
         if first > reach and any(held):
             yield held
@@ -118,68 +126,69 @@ def groups(before: Run, after: Run) -> Iterator[tuple[Places, Places]]:
 class Rows:
     """Documents of some pieces of one run, row for row."""
 
+    seen: Seen
     id: pa.Array
     digest: pa.Array
     source: pa.Array
     language: pa.Array
     url: pa.Array
     fate: pa.Array
-    copies: np.ndarray
-    shipped: np.ndarray  # tokens, each copy counted
-    piece: np.ndarray
-    row: np.ndarray
+    shipped: np.ndarray  # int64[n]: tokens, each copy counted
 
     @staticmethod
-    def of(walk: Walk, places: Places) -> "Rows":
-        parts = [Seen(walk, number, walk.run.pieces[number]) for number in places]
-        documents = [one.view.documents for one in parts]
-        languages = [one.languages() or pa.nulls(len(one.kept), pa.string()) for one in parts]
-        tokens = [np.asarray(pc.fill_null(one.decisions["tokens"], 0), np.int64) for one in parts]
-        fates = [pc.fill_null(pc.binary_join_element_wise(one.decisions["stage"], one.decisions["reason"], NOBODY), KEPT) for one in parts]  # fmt: skip
-
-        def joined(arrays: list[pa.Array], kind: pa.DataType) -> pa.Array:
-            return pa.concat_arrays([pa.array([], kind), *arrays])
-
-        def stacked(arrays: list[np.ndarray]) -> np.ndarray:
-            return np.concatenate([np.empty(0, np.int64), *arrays]).astype(np.int64)
-
+    def of(walk: Walk, places: Places) -> "Rows | None":
+        if not places:
+            return None
+        seen = Seen(walk, places)
+        documents, decided = seen.view.documents, seen.decisions
+        tokens = np.asarray(pc.fill_null(decided["tokens"], 0), np.int64)
+        fate = pc.binary_join_element_wise(decided["stage"], decided["reason"], NOBODY)
+        languages = seen.languages()
         return Rows(
-            joined([one["id"] for one in documents], pa.binary(16)),
-            joined([one["digest"] for one in documents], pa.binary(16)),
-            joined([one["source"] for one in documents], pa.string()),
-            joined(languages, pa.string()),
-            joined([one["url"] for one in documents], pa.string()),
-            joined(fates, pa.string()),
-            stacked([one.copies for one in parts]),
-            stacked([count * one.copies for count, one in zip(tokens, parts, strict=True)]),
-            stacked([np.full(len(one.kept), number) for number, one in zip(places, parts, strict=True)]),
-            stacked([np.arange(len(one.kept)) for one in parts]),
+            seen,
+            documents["id"],
+            documents["digest"],
+            documents["source"],
+            pa.nulls(len(tokens), pa.string()) if languages is None else languages,
+            documents["url"],
+            pc.fill_null(fate, KEPT),
+            tokens * seen.copies,
         )
 
 
-def add(found: Diff, one: Rows, two: Rows) -> None:
-    """Compare two sets of rows, of which no document is in another pair."""
-    found.documents = (found.documents[0] + len(one.id), found.documents[1] + len(two.id))
-    match = pc.index_in(one.id, two.id)
-    here = np.flatnonzero(np.asarray(match.is_valid()))
-    there = np.asarray(match.drop_null(), np.int64)
-    equal = np.asarray(pc.equal(one.digest.take(pa.array(here)), two.digest.take(pa.array(there))))
-    here, there = here[equal], there[equal]
-    flipped = np.asarray(pc.not_equal(one.fate.take(pa.array(here)), two.fate.take(pa.array(there))), bool)
-    found.same += int((~flipped).sum())
-    found.copies += int((one.copies[here] != two.copies[there])[~flipped].sum())
-    alone = [np.setdiff1d(np.arange(len(rows.id)), matched) for rows, matched in ((one, here), (two, there))]
-    tally(found, (one, here[flipped]), (two, there[flipped]))
-    tally(found, (one, alone[0]), None)
-    tally(found, None, (two, alone[1]))
+def add(found: Diff, one: Rows | None, two: Rows | None) -> None:
+    """Compare two sets of rows, of which no document is in another pair; None: none."""
+    sizes = [0 if rows is None else len(rows.id) for rows in (one, two)]
+    found.documents = (found.documents[0] + sizes[0], found.documents[1] + sizes[1])
+    alone = [np.arange(size) for size in sizes]
+    changed: list[np.ndarray] = list(alone)
+    if one is not None and two is not None:
+        here, there = matched(one, two)
+        flipped = np.asarray(pc.not_equal(one.fate.take(pa.array(here)), two.fate.take(pa.array(there))), bool)  # fmt: skip
+        copies = one.seen.copies[here] != two.seen.copies[there]
+        found.same += int((~flipped).sum())
+        found.copies += int((copies & ~flipped).sum())
+        tally(found, (one, here[flipped]), (two, there[flipped]))
+        alone = [np.setdiff1d(rows, known) for rows, known in zip(alone, (here, there), strict=True)]
+        unlike = one.shipped[here] != two.shipped[there]
+        changed = [np.append(here[unlike], alone[0]), np.append(there[unlike], alone[1])]
+    tally(found, None if one is None else (one, alone[0]), None)
+    tally(found, None, None if two is None else (two, alone[1]))
     for side, rows in enumerate((one, two)):
-        grow(found.tokens["source"], side, rows.source, rows.shipped)
-        if rows.language.null_count < len(rows.language):
-            grow(found.tokens["language"], side, rows.language, rows.shipped)
-    unlike = one.shipped[here] != two.shipped[there]
-    grow(found.tokens["domain"], 0, *domains(one, np.append(here[unlike], alone[0])))
-    grow(found.tokens["domain"], 1, *domains(two, np.append(there[unlike], alone[1])))
+        if rows is not None:
+            grow(found.tokens["source"], side, rows.source, rows.shipped)
+            if rows.language.null_count < len(rows.language):
+                grow(found.tokens["language"], side, rows.language, rows.shipped)
+            grow(found.tokens["domain"], side, *domains(rows, changed[side]))
     forget(found.tokens["domain"])
+
+
+def matched(one: Rows, two: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """(rows of one, rows of the other): the same id with the same text."""
+    match = pc.index_in(one.id, two.id)
+    here, there = np.flatnonzero(np.asarray(match.is_valid())), np.asarray(match.drop_null(), np.int64)
+    equal = np.asarray(pc.equal(one.digest.take(pa.array(here)), two.digest.take(pa.array(there))), bool)
+    return here[equal], there[equal]
 
 
 Chosen = tuple[Rows, np.ndarray]
@@ -190,16 +199,9 @@ def tally(found: Diff, one: Chosen | None, two: Chosen | None) -> None:
     rows = (one or two or (None, np.empty(0)))[1]
     if not len(rows):
         return
-    fates, shipped, places = [], [], []
-    for side in (one, two):
-        if side is None:
-            fates.append(pa.array([ABSENT] * len(rows), pa.string()))
-            shipped.append(np.zeros(len(rows), np.int64))
-            places.append([(-1, -1)] * len(rows))
-        else:
-            fates.append(side[0].fate.take(pa.array(side[1])))
-            shipped.append(side[0].shipped[side[1]])
-            places.append([])
+    absent = pa.array([ABSENT] * len(rows), pa.string())
+    fates = [absent if side is None else side[0].fate.take(pa.array(side[1])) for side in (one, two)]
+    shipped = [np.zeros(len(rows), np.int64) if side is None else side[0].shipped[side[1]] for side in (one, two)]  # fmt: skip
     for before, after, documents, lost, gained in summed(fates, one=shipped[0], two=shipped[1]):
         flip = found.flips.setdefault((before, after), Flip())
         flip.documents += documents
@@ -213,10 +215,7 @@ def tally(found: Diff, one: Chosen | None, two: Chosen | None) -> None:
 
 def place_of(side: Chosen | None, index: int) -> tuple[int, int]:
     """(piece, row) of one of the chosen rows."""
-    if side is None:
-        return (-1, -1)
-    row = side[1][index]
-    return int(side[0].piece[row]), int(side[0].row[row])
+    return (-1, -1) if side is None else side[0].seen.place(int(side[1][index]))
 
 
 def grow(sums: dict[str, np.ndarray], side: int, keys: pa.Array, tokens: np.ndarray) -> None:

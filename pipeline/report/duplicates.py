@@ -13,7 +13,6 @@ from pipeline.ledger import Run
 from pipeline.ledger.inspect import AROUND
 from pipeline.ledger.where import documents
 from pipeline.report.seen import Seen, Walk
-from pipeline.steps.judge import read_marks
 from pipeline.steps.placed import COMPARISON, PlacedStage
 
 BINS = 40  # of similarity
@@ -37,7 +36,7 @@ class Duplicates:
         return [Duplicates(stage, np.zeros((size, size), np.int64)) for stage in stages]
 
     def add(self, seen: Seen) -> None:
-        marks = read_marks(seen.run.work, self.stage, seen.run.corpus, seen.piece.name)
+        marks = seen.marks(self.stage)
         marks = marks.filter(pc.and_(pc.is_valid(marks["reason"]), pc.is_valid(marks["survivor"])))
         marks = marks.combine_chunks()
         if not marks.num_rows:

@@ -55,7 +55,7 @@ class Limit:
         self.broken += int((observed.broken & observed.speaks).sum())
         for side, distances, rows in zip(self.sides, near.distances, near.rows, strict=True):
             side += [
-                Place(float(distance), seen.number, int(row), float(observed.values[row]))
+                Place(float(distance), *seen.place(int(row)), float(observed.values[row]))
                 for distance, row in zip(distances, rows, strict=True)
                 if row >= 0
             ]
@@ -122,7 +122,7 @@ def axes(walk: Walk) -> dict[Key, Limit]:
     known: dict[Key, tuple[Any, Compared]] = {}
     count = len(walk.run.pieces)
     for number in sorted({round(step * (count - 1) / (LOOKED_AT - 1)) for step in range(LOOKED_AT)}):
-        seen = Seen(walk, number, walk.run.pieces[number], rows=ROWS)
+        seen = Seen(walk, [number], rows=ROWS)
         for stage, answer in seen.answers():
             for reason, one in answer.compared.items():
                 observed = observe(seen, one, answer.applies)

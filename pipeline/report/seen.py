@@ -1,9 +1,9 @@
-"""One piece of a run as every section of the page looks at it: columns and decisions as arrays, no text.
+"""Some pieces of a run as every section of the page looks at it: columns and decisions as arrays, no text.
 
 A run is walked once, piece by piece; each section keeps sums, so memory is that of one piece whatever the run's size.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import Any
@@ -18,9 +18,9 @@ from pipeline.data import tables
 from pipeline.data.ids import file_digest
 from pipeline.rules.shapes import Compared, Comparisons
 from pipeline.steps.judge import emptied, marked, piece_view, read_marks, read_statistics, reasons
-from pipeline.steps.placed import COMPARISON, EDITOR, SAMPLE, PlacedStage
+from pipeline.steps.placed import COMPARISON, EDITOR, SAMPLE, PlacedMeasure, PlacedStage
 from pipeline.steps.view import View
-from pipeline.steps.work import Piece
+from pipeline.steps.work import PIECE_ROWS
 
 LARGEST = 20  # sources that are shown by name; the rest is summed
 
@@ -71,7 +71,17 @@ class Walk:
         )
 
     def pieces(self) -> Iterator["Seen"]:
-        return (Seen(self, number, piece) for number, piece in enumerate(self.run.pieces))
+        """All pieces, in their order, small ones together."""
+        held: list[int] = []
+        rows = 0
+        for number, piece in enumerate(self.run.pieces):
+            if held and rows + piece.rows > PIECE_ROWS:
+                yield Seen(self, held)
+                held, rows = [], 0
+            held.append(number)
+            rows += piece.rows
+        if held:
+            yield Seen(self, held)
 
     @cached_property
     def files(self) -> tuple[np.ndarray, np.ndarray]:
@@ -93,19 +103,40 @@ class Walk:
 
 
 class Seen:
-    """One piece: row for row its documents, what was decided, and what each stage says of them."""
+    """Some pieces: row for row their documents, what was decided, and what each stage says of them."""
 
-    def __init__(self, walk: Walk, number: int, piece: Piece, rows: int | None = None) -> None:
-        """`rows`: only the first ones."""
-        self.walk, self.number, self.piece = walk, number, piece
-        self.run = walk.run
-        whole = piece_view(self.run.work, piece)
-        self.view = View(whole.documents.slice(0, rows), lambda placed: whole.columns(placed).slice(0, rows))
-        self.decisions = tables.as_batch(self.run.decisions(piece)).slice(0, rows)
+    def __init__(self, walk: Walk, numbers: Sequence[int], rows: int | None = None) -> None:
+        """`numbers`: which of the run's pieces; `rows`: only the first ones of each."""
+        self.walk, self.run, self.numbers = walk, walk.run, numbers
+        work = self.run.work
+        views = [piece_view(work, self.run.pieces[number]) for number in numbers]
+        names = views[0].documents.schema.names
+        documents = [view.documents.select(names).slice(0, rows) for view in views]
+        self.starts = np.cumsum([0, *(one.num_rows for one in documents)])
+        held: dict[str, pa.RecordBatch] = {}
+
+        def columns(placed: PlacedMeasure) -> pa.RecordBatch:
+            if placed.key not in held:
+                held[placed.key] = joined([view.columns(placed).slice(0, rows) for view in views])
+            return held[placed.key]
+
+        self.view = View(joined(documents), columns)
+        decided = (tables.as_batch(self.run.decisions(self.run.pieces[number])) for number in numbers)
+        self.decisions = joined([one.slice(0, rows) for one in decided])
         self.source = walk.sources.codes(self.view.documents["source"])
         self.copies = np.asarray(self.decisions["copies"])
         self.kept = self.copies > 0
         self.characters = np.asarray(self.decisions["characters"])
+
+    def place(self, row: int) -> tuple[int, int]:
+        """(number of the piece, row in it) of a row."""
+        index = int(np.searchsorted(self.starts, row, side="right")) - 1
+        return self.numbers[index], row - int(self.starts[index])
+
+    def marks(self, stage: PlacedStage) -> pa.Table:
+        """What a comparison says of these pieces."""
+        names = (self.run.pieces[number].name for number in self.numbers)
+        return pa.concat_tables([read_marks(self.run.work, stage, self.run.corpus, name) for name in names])
 
     @cached_property
     def stage(self) -> np.ndarray:
@@ -136,8 +167,7 @@ class Seen:
         if stage.kind == SAMPLE:
             return Answer(self.stage == self.walk.stages.index(stage), applies, {})
         if stage.kind == COMPARISON:
-            marks = read_marks(self.run.work, stage, self.run.corpus, self.piece.name)
-            given = marked(self.view.documents["id"], marks)["reason"].combine_chunks()
+            given = marked(self.view.documents["id"], self.marks(stage))["reason"].combine_chunks()
             return Answer(np.asarray(given.is_valid()), applies, {})
         if not hasattr(stage.rule, "compares"):
             said = reasons(self.view, stage, no_marks, self.statistics)
@@ -152,6 +182,11 @@ class Seen:
 
     def statistics(self, stage: PlacedStage) -> list[pa.Table]:
         return read_statistics(self.run.work, stage, self.run.corpus)
+
+
+def joined(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """The rows of all; of one nothing is copied."""
+    return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
 
 
 def no_marks(stage: PlacedStage) -> pa.Table:

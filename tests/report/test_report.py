@@ -26,8 +26,8 @@ def walk(opened: ledger.Run) -> Walk:
 def rows(opened: ledger.Run) -> list[dict[str, Any]]:
     """Every document with its decision and the values that gopher_quality saw."""
     found = []
-    for piece in opened.pieces:
-        one = seen.Seen(Walk(opened), 0, piece)
+    for number in range(len(opened.pieces)):
+        one = seen.Seen(Walk(opened), [number])
         values = one.view.seen(opened.work.placed.stages[2]).to_pylist()
         found += [value | decision for value, decision in zip(values, one.decisions.to_pylist(), strict=True)]
     return found
@@ -102,7 +102,7 @@ def test_no_value_is_drawn_beyond_a_limit_that_it_keeps(compare, values, limit):
     held = rules.Limit(scale, limit, edge, np.zeros((1, 3, rules.BINS), np.int64), "")
     assert (np.diff(held.edges) >= 0).all()
     rows = len(values) + 1
-    seen = SimpleNamespace(kept=np.ones(rows, bool), source=np.zeros(rows, int), number=0)
+    seen = SimpleNamespace(kept=np.ones(rows, bool), source=np.zeros(rows, int), place=lambda row: (0, row))
     held.add(seen, one, np.ones(rows, bool))
     assert held.counts.sum() == rows
     if 0 < edge < rules.BINS:
@@ -110,6 +110,16 @@ def test_no_value_is_drawn_beyond_a_limit_that_it_keeps(compare, values, limit):
         gone, kept = held.counts[0, rules.GONE], held.counts[0, rules.KEPT]
         assert not (gone[:edge] if one.over else gone[edge:]).any()
         assert not (kept[edge:] if one.over else kept[:edge]).any()
+
+
+def test_small_pieces_are_looked_at_together_and_every_row_knows_its_own(walk: Walk, opened: ledger.Run):
+    [together] = walk.pieces()
+    rows = [(number, row) for number, piece in enumerate(opened.pieces) for row in range(piece.rows)]
+    assert [together.place(row) for row in range(len(together.kept))] == rows
+    apart = [seen.Seen(walk, [number]) for number in range(len(opened.pieces))]
+    for place, (_, answer) in enumerate(together.answers()):
+        each = [list(one.answers())[place][1].given for one in apart]
+        assert answer.given.tolist() == np.concatenate(each).tolist()
 
 
 def test_the_funnel_by_language_is_the_funnel(walk: Walk):
