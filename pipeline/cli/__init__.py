@@ -15,6 +15,8 @@ COMMANDS = {  # name → module below pipeline.cli; the function has the command
     "manifest": "manifest",
     "inspect": "inspect",
     "duplicates": "duplicates",
+    "report": "report",
+    "diff": "diff",
     "export": "export",
     "takedown": "takedown",
     "clean": "clean",

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.measures.grams import REPEATED, TOP, WordGrams
 from pipeline.measures.lines import RepeatedLines
 from pipeline.measures.surface import Surface
-from pipeline.rules.shapes import check_order, first_of, per
+from pipeline.rules.shapes import Compared, Comparisons, above, below, check_order, first_of, per
 
 
 @dataclass(frozen=True)
@@ -51,10 +50,11 @@ class GopherQuality:
         check_order(min_word_length=self.min_word_length, max_word_length=self.max_word_length)
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
-        words = Words(
-            *(seen[name] for name in ("words", "words", "word_characters", "alphabetic_words", "stop_words"))
-        )
-        return first_of(**surface_masks(self, words, seen))
+        return first_of(**self.compares(seen))
+
+    def compares(self, seen: pa.RecordBatch) -> Comparisons:
+        names = ("words", "words", "word_characters", "alphabetic_words", "stop_words")
+        return surface(self, Words(*(seen[name] for name in names)), seen)
 
 
 class Words(NamedTuple):
@@ -67,20 +67,20 @@ class Words(NamedTuple):
     stop: pa.Array  # distinct
 
 
-def surface_masks(limits: Any, words: Words, seen: pa.RecordBatch) -> dict[str, pa.Array]:
-    """By reason, in the order of GopherQuality's: who is beyond the limit of that name."""
+def surface(limits: Any, words: Words, seen: pa.RecordBatch) -> dict[str, Compared]:
+    """What GopherQuality compares, by any definition of a word."""
     lines, length = seen["lines"], per(words.characters, words.plain)
     return {
-        "too_few_words": pc.less(words.plain, limits.min_words),
-        "too_many_words": pc.greater(words.plain, limits.max_words),
-        "words_too_short": pc.less(length, limits.min_word_length),
-        "words_too_long": pc.greater(length, limits.max_word_length),
-        "too_many_symbols": pc.greater(per(seen["symbols"], words.all), limits.max_symbol_ratio),
-        "too_many_ellipses": pc.greater(per(seen["ellipses"], words.all), limits.max_ellipsis_ratio),
-        "too_many_bullet_lines": pc.greater(per(seen["bullet_lines"], lines), limits.max_bullet_lines),
-        "too_many_ellipsis_lines": pc.greater(per(seen["ellipsis_lines"], lines), limits.max_ellipsis_lines),
-        "too_few_alphabetic_words": pc.less(per(words.alphabetic, words.all), limits.min_alphabetic_words),
-        "too_few_stop_words": pc.less(words.stop, limits.min_stop_words),
+        "too_few_words": below(words.plain, limits.min_words),
+        "too_many_words": above(words.plain, limits.max_words),
+        "words_too_short": below(length, limits.min_word_length),
+        "words_too_long": above(length, limits.max_word_length),
+        "too_many_symbols": above(per(seen["symbols"], words.all), limits.max_symbol_ratio),
+        "too_many_ellipses": above(per(seen["ellipses"], words.all), limits.max_ellipsis_ratio),
+        "too_many_bullet_lines": above(per(seen["bullet_lines"], lines), limits.max_bullet_lines),
+        "too_many_ellipsis_lines": above(per(seen["ellipsis_lines"], lines), limits.max_ellipsis_lines),
+        "too_few_alphabetic_words": below(per(words.alphabetic, words.all), limits.min_alphabetic_words),
+        "too_few_stop_words": below(words.stop, limits.min_stop_words),
     }
 
 
@@ -119,6 +119,9 @@ class GopherRepetition:
     )
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
+        return first_of(**self.compares(seen))
+
+    def compares(self, seen: pa.RecordBatch) -> Comparisons:
         characters = seen["word_characters"]
         shares = {
             "repeated_lines": per(seen["repeated_lines"], seen["lines"]),
@@ -131,6 +134,4 @@ class GopherRepetition:
             f"repeated_{size}_grams": per(seen[f"repeated_word_{size}_grams"], characters)
             for size in REPEATED
         }
-        return first_of(
-            **{name: pc.greater(share, getattr(self, f"max_{name}")) for name, share in shares.items()}
-        )
+        return {name: above(share, getattr(self, f"max_{name}")) for name, share in shares.items()}
