@@ -18,7 +18,6 @@ from pipeline.data import tables
 from pipeline.data.ids import file_digest
 from pipeline.rules.shapes import Compared, Comparisons
 from pipeline.steps.judge import emptied, piece_view, read_marks, read_statistics, reasons
-from pipeline.steps.measure import marked
 from pipeline.steps.placed import COMPARISON, EDITOR, SAMPLE, PlacedMeasure, PlacedStage
 from pipeline.steps.view import View
 from pipeline.steps.work import PIECE_ROWS
@@ -168,8 +167,8 @@ class Seen:
         if stage.kind == SAMPLE:
             return Answer(self.stage == self.walk.stages.index(stage), applies, {})
         if stage.kind == COMPARISON:
-            given = marked(self.view.documents["id"], self.marks(stage))["reason"]
-            return Answer(np.asarray(given.is_valid()), applies, {})
+            said = reasons(self.view, stage, self.marks, self.statistics)
+            return Answer(np.asarray(said.is_valid()), applies, {})
         if not hasattr(stage.rule, "compares"):
             said = reasons(self.view, stage, no_marks, self.statistics)
             return Answer(np.asarray(said.is_valid()), applies, {})
