@@ -4,7 +4,6 @@
 that teach most about good mixtures, given the runs already made.
 """
 
-import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ import pyarrow.parquet
 from mixtures.domains import Domains
 from mixtures.laws import FittedProcess, Process, matern, unpack
 from mixtures.space import within
-from mixtures.tables import Runs
+from mixtures.tables import Runs, write_csv
 
 TEMPERATURE = 0.5  # of the prior
 STRENGTHS = np.logspace(-1, np.log10(5.0), 15)  # of the Dirichlet
@@ -150,12 +149,7 @@ def write(path: str, names: Sequence[str], shares: np.ndarray, first: int, seed:
         columns = {"run": runs, **{name: shares[:, place] for place, name in enumerate(names)}}
         pyarrow.parquet.write_table(pa.table(columns), path)
     else:
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["run", *names])
-            writer.writerows(
-                [run, *(f"{share:g}" for share in row)] for run, row in zip(runs, shares, strict=True)
-            )
+        write_csv(path, names, runs, shares.tolist())
     listed = str(Path(path).with_suffix(".jsonl"))
     with open(listed, "w", encoding="utf-8") as file:
         for run, row in zip(runs, shares, strict=True):

@@ -5,6 +5,7 @@ targets (losses, lower is better). RegMix's names are shortened: `train_the_pile
 `metric/the_pile_arxiv_val_loss` or `valid_the_pile_arxiv` the target `the_pile_arxiv`.
 """
 
+import csv
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
@@ -234,6 +235,16 @@ def repeats(table: Table, rows: np.ndarray, what: str) -> list[str]:
         for row in range(len(rows))
         if first[inverse[row]] != row
     ]
+
+
+def write_csv(path: str, names: Sequence[str], runs: Sequence[str], rows: Iterable[Iterable[float]]) -> None:
+    """A table that `read_table` gives back digit for digit, whole or not at all."""
+    part = Path(f"{path}.part")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["run", *names])
+        writer.writerows([run, *row] for run, row in zip(runs, rows, strict=True))
+    part.replace(path)
 
 
 def refuse(mistakes: Sequence[str]) -> None:

@@ -105,35 +105,37 @@ def planted(repetitions: int = 200, *sizes: int) -> Iterator[str]:
 
 
 def real(runs: int = 28, workers: int = 2) -> Iterator[str]:
-    """Proxies on bytes of four sources; every run is predicted by a fit on all others, the law chosen without it too."""
-    with tempfile.TemporaryDirectory() as folder:
-        made = Domains(
-            tuple(Domain(name, write_bytes(name, folder), prior=1 / len(SOURCES)) for name in SOURCES)
-        )
-        shares = propose.sample(made, runs, 42)
-        propose.write(f"{folder}/proxies.csv", made.names, shares, 1, 42)
-        plan = {
-            "mixtures": f"{folder}/proxies.csv",
-            "tokens": [f"{folder}/*.parquet"],
-            "vocabulary": 256,
-            "output": f"{folder}/out",
-            "training": {"tokens": "1200k"},
-        }
-        Path(f"{folder}/plan.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")
-        begin, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        for line in proxies.train_all(f"{folder}/plan.yaml", workers):
-            print(line, file=sys.stderr, flush=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = sum(after[:2]) - sum(before[:2])
-        yield f"{runs} proxies of 1.2 M bytes, {workers} at once: {time.monotonic() - begin:.0f} s wall, {cpu:.0f} s CPU"
-        table = read_runs(f"{folder}/out/runs.csv", f"{folder}/out/losses.csv", made.names)
-        yield "target | laws chosen | rank correlation of leave-one-out predictions over all runs"
-        for target in (*table.targets, "mean of all"):
-            losses = (
-                table.losses.mean(axis=1) if target == "mean of all" else table.only([target]).losses[:, 0]
-            )
-            predictions, laws = left_out(replace(table, targets=(target,), losses=losses[:, None]))
-            yield f"{target} | {dict(Counter(laws))} | {spearmanr(predictions, losses)[0]:.3f}"
+    """Proxies on bytes of four sources; every run is predicted by a fit on all others, the law chosen without it too.
+
+    What is trained stays in the folder of temporary files: a second call goes on where the first was stopped.
+    """
+    folder = f"{tempfile.gettempdir()}/winnow-proxies-{runs}"
+    Path(folder).mkdir(exist_ok=True)
+    made = Domains(
+        tuple(Domain(name, write_bytes(name, folder), prior=1 / len(SOURCES)) for name in SOURCES)
+    )
+    shares = propose.sample(made, runs, 42)
+    propose.write(f"{folder}/proxies.csv", made.names, shares, 1, 42)
+    plan = {
+        "mixtures": f"{folder}/proxies.csv",
+        "tokens": [f"{folder}/*.parquet"],
+        "vocabulary": 256,
+        "output": f"{folder}/out",
+        "training": {"tokens": "1200k"},
+    }
+    Path(f"{folder}/plan.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")
+    begin, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    for line in proxies.train_all(f"{folder}/plan.yaml", workers):
+        print(line, file=sys.stderr, flush=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = sum(after[:2]) - sum(before[:2])
+    yield f"{runs} proxies of 1.2 M bytes, {workers} at once: {time.monotonic() - begin:.0f} s wall, {cpu:.0f} s CPU"
+    table = read_runs(f"{folder}/out/runs.csv", f"{folder}/out/losses.csv", made.names)
+    yield "target | laws chosen | rank correlation of leave-one-out predictions over all runs"
+    for target in (*table.targets, "mean of all"):
+        losses = table.losses.mean(axis=1) if target == "mean of all" else table.only([target]).losses[:, 0]
+        predictions, laws = left_out(replace(table, targets=(target,), losses=losses[:, None]))
+        yield f"{target} | {dict(Counter(laws))} | {spearmanr(predictions, losses)[0]:.3f}"
 
 
 def left_out(table: Runs) -> tuple[np.ndarray, list[str]]:

@@ -40,8 +40,8 @@ def write_tokens(path: Path, sources: list[str], rows: list[list[int]]) -> None:
 
 def test_packs_and_token_files_give_the_same_streams(folder: Path):
     spans = [
-        [{"source": "up", "start": 0, "stop": 3}, {"source": "down", "start": 3, "stop": 4}],
-        [{"source": "up", "start": 1, "stop": 2}],
+        [{"source": "up", "copy": 0, "start": 0, "stop": 3}, {"source": "down", "copy": 0, "start": 3, "stop": 4}],
+        [{"source": "up", "copy": 1, "start": 0, "stop": 1}, {"source": "up", "copy": 0, "start": 1, "stop": 2}],
     ]
     tokens = pa.FixedSizeListArray.from_arrays(pa.array([1, 2, 3, 4, 5, 6, 7, 8], pa.uint16()), 4)
     pq.write_table(pa.table({"tokens": tokens, "spans": spans}), folder / "packs.parquet")
