@@ -165,12 +165,15 @@ def show_funnel(job: "Job") -> None:
     from rich.console import Console
 
     from pipeline import ledger
-    from pipeline.cli.tables import funnel_table
+    from pipeline.cli.tables import funnel_table, group_table
 
     run = ledger.open_run(job.work.store.root)
     console = Console(width=None if sys.stdout.isatty() else 110)
     for table in funnel_table(ledger.funnel(run)):
         console.print(table)
+    if groups := ledger.groups(run):
+        console.print(group_table(groups))
+        console.print(groups.said(), highlight=False)
     for warning in empty_inputs(ledger.funnel(run), run):
         console.print(f"! {warning}", style="red", highlight=False)
     console.print(ledger.summary(run), highlight=False)

@@ -13,9 +13,11 @@ from pipeline import recipe as recipes
 from pipeline.data import receipts, tables
 from pipeline.data.store import LocalStore
 from pipeline.readers import Reading
+from pipeline.rules.sample import Mixed, Realised, Sample
 from pipeline.run.driver import MANIFEST, SetupError, known_pieces, place_stages
 from pipeline.steps.decide import KEPT, decisions_of
 from pipeline.steps.ingest import receipt_of
+from pipeline.steps.judge import read_statistics
 from pipeline.steps.plan import Plan
 from pipeline.steps.work import Corpus, Pack, Piece, Work
 
@@ -163,6 +165,40 @@ def funnel(run: Run) -> Funnel:
     stages = tuple(stage.name for stage in run.work.placed.stages)
     ordered = tuple(counts[key] for key in sorted(counts))
     return Funnel(stages, ordered, alone, quarantined(run), passed_over(run))
+
+
+def groups(run: Run) -> "Groups | None":
+    """What the sample stage made of each group's tokens; None where there is no such stage, or one of another make."""
+    sample = run.work.placed.sample
+    if sample is None or not isinstance(sample.rule, Sample):
+        return None
+    (table,) = read_statistics(run.work, sample, run.corpus)
+    mixed = sample.rule.mixed(table) if sample.rule.mixture else None
+    return Groups(sample.rule, tuple(sample.rule.realised(table)), mixed)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """A sample stage's groups; `mixed`: how far the mixture goes, where one was given."""
+
+    rule: Sample
+    realised: tuple[Realised, ...]
+    mixed: Mixed | None
+
+    def said(self) -> str:
+        """One sentence on what bounds the tokens of a mixture; empty without one."""
+        if self.mixed is None:
+            return ""
+        total = sum(one.shipped for one in self.realised)
+        apart = max((abs(one.share - one.planned) for one in self.realised if one.planned), default=0.0)
+        held = f"shares within {100 * apart:.2f} percentage points of the mixture"
+        if not self.mixed.binds:
+            return f"{total:,} of {self.mixed.budget:,} tokens ship; {held}"
+        names = ", ".join(self.mixed.binds)
+        return (
+            f"{total:,} of {self.mixed.budget:,} tokens ship, {held}: there is no more of {names} at max_epochs "
+            f"{self.rule.max_epochs:g}; bring more of it, or raise max_epochs"
+        )
 
 
 def quarantined(run: Run) -> dict[tuple[str, str], int]:

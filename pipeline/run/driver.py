@@ -20,6 +20,7 @@ from pipeline.data.keys import digest
 from pipeline.data.receipts import Receipt
 from pipeline.data.schemas import SCHEMA_VERSION
 from pipeline.data.store import LocalStore
+from pipeline.forms import suggest
 from pipeline.readers import Reading
 from pipeline.readers.shape import COLUMN_TYPES, OWN_COLUMNS, check_installed
 from pipeline.run.folder import locked
@@ -31,7 +32,7 @@ from pipeline.steps.decide import decisions_of
 from pipeline.steps.ingest import pieces_of, receipt_of
 from pipeline.steps.judge import marks_of
 from pipeline.steps.measure import columns_of, missing
-from pipeline.steps.placed import COMPARISON, Placed, PlaceError, place
+from pipeline.steps.placed import COMPARISON, Placed, PlacedStage, PlaceError, place
 from pipeline.steps.plan import Plan, PlanError, guess_format, plan
 from pipeline.steps.shards import packs_of, shard_receipt
 from pipeline.steps.work import PIECE_BYTES, Corpus, Pack, Piece, Work
@@ -129,9 +130,20 @@ def place_stages(recipe: recipes.Recipe, readings: Mapping[str, Reading], beside
     """The stages at their places; files that they load are looked for from the recipe's folder, `beside`."""
     stages = [replace(stage, rule=located(stage.rule, beside)) for stage in recipe.stages]
     try:
-        return place(stages, chosen_columns(recipe, readings))
+        placed = place(stages, chosen_columns(recipe, readings))
     except PlaceError as error:
         raise SetupError(("stages", error.index), str(error)) from error
+    with blame("stages", len(stages) - 1):
+        check_sources(placed.sample, {one.source for one in recipe.inputs})
+    return placed
+
+
+def check_sources(sample: PlacedStage | None, known: set[str]) -> None:
+    """Refuse a mixture of sources that no input has."""
+    if sample is None or getattr(sample.rule, "by", None) != "source":
+        return
+    for source in sorted(set(getattr(sample.rule, "named", ())) - known):
+        raise ValueError(f"{sample.name}: no input has source {source!r}; {suggest(source, sorted(known))}")
 
 
 def chosen_columns(recipe: recipes.Recipe, readings: Mapping[str, Reading]) -> dict[str, pa.DataType]:

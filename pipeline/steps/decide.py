@@ -11,7 +11,7 @@ from pipeline.data.keys import digest
 from pipeline.data.receipts import Receipt
 from pipeline.data.schemas import DECISIONS
 from pipeline.steps.judge import Verdicts, judge_piece, read_statistics
-from pipeline.steps.placed import Placed, size_after
+from pipeline.steps.placed import Placed, check_files, size_after
 from pipeline.steps.tokens import lengths
 from pipeline.steps.view import View
 from pipeline.steps.work import Corpus, Piece, Work
@@ -66,6 +66,7 @@ def copies_of(view: View, verdicts: Verdicts, work: Work, corpus: Corpus, tokens
     copies = np.ones(view.documents.num_rows, np.int32)
     if sample is None:
         return copies
+    check_files(sample)
     chosen = verdicts.alive & np.asarray(view.applies(sample.where))
     seen = view.seen(sample).append_column("tokens", tokens).filter(pa.array(chosen))
     copies[chosen] = np.asarray(sample.rule.copies(seen, *read_statistics(work, sample, corpus)))
