@@ -80,11 +80,17 @@ def choose(
 def check_number(runs: Runs) -> None:
     """Raise TooFewRunsError when there are fewer runs than the mixing law has numbers, or than folds need."""
     have, domains = len(runs.runs), len(runs.domains)
+    kinds = len(np.unique(runs.shares, axis=0))
     need = max(LEAST_RUNS, domains + 2)
     if have < need:
         raise TooFewRunsError(
             f"{have} runs are fewer than the {need} that {domains} domains need at the least; train {need - have} more "
             f"(`winnow mix propose`), {OLMIX_RUNS * (domains + 1)} in all are advised"
+        )
+    if kinds < FOLDS:
+        raise TooFewRunsError(
+            f"{have} runs are of {kinds} different mixtures; {FOLDS} folds need {FOLDS} or more, so train "
+            f"{FOLDS - kinds} others (`winnow mix propose`)"
         )
 
 
@@ -209,6 +215,8 @@ def effects(fitted: Fitted, shares: np.ndarray) -> np.ndarray:
 def measure(runs: Runs, choices: Sequence[Choice], tests: Sequence[Runs]) -> list[dict[str, Score]]:
     """For each table of runs that took no part, the chosen laws' scores on the targets that it has too."""
     found: list[dict[str, Score]] = [{} for _ in tests]
+    if not tests:
+        return found
     with threadpool_limits(1):
         for one in choices:
             law = LAWS[one.law].fit(runs.shares, runs.losses[:, runs.targets.index(one.target)])

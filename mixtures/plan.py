@@ -12,7 +12,7 @@ import numpy as np
 from mixtures import domains as sources
 from mixtures import record, solve, space, tables
 from mixtures.choice import Choice, choose
-from mixtures.domains import Domains, Tokens
+from mixtures.domains import Domains
 from mixtures.space import Group
 from pipeline import forms, lock
 
@@ -26,7 +26,7 @@ class Plan:
     runs: str  # table of shares
     losses: str  # table of losses
     domains: str  # domains.yaml
-    budget: Tokens  # of the training
+    budget: forms.Count  # of the training
     targets: Mapping[str, float] = field(default_factory=dict)  # weights; without any, all count alike
     groups: Mapping[str, Group] = field(default_factory=dict)  # group of domains → bounds on its share
     keep: Mapping[str, str] = field(default_factory=dict)  # group → lock whose ratios stay inside it
@@ -58,7 +58,6 @@ class Task:
     """A plan with everything it names read and checked."""
 
     plan: Plan
-    file: str
     runs: tables.Runs
     domains: Domains
     weights: Mapping[str, float]
@@ -104,7 +103,6 @@ def read(path: str) -> Task:
     files = [path, plan.domains, *plan.keep.values(), *([plan.fit] if plan.fit else [])]
     return Task(
         plan,
-        path,
         runs,
         domains,
         weights,

@@ -22,7 +22,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mixtures.domains import Tokens
 from mixtures.tables import TableError, read_shares, write_csv
 from pipeline import forms
 from pipeline.data.receipts import file_digest
@@ -50,7 +49,7 @@ class Model:
 class Training:
     """AdamW at a constant rate after a warm-up, as RegMix trains its proxies (rate 4e-4 and 100 steps at 1M)."""
 
-    tokens: Tokens = 1_000_000
+    tokens: forms.Count = 1_000_000
     batch: int = 16  # sequences a step
     rate: float = 4e-3
     warmup: int = 50
@@ -76,7 +75,7 @@ class Plan:
     model: Model = field(default_factory=Model)
     training: Training = field(default_factory=Training)
     held_out: float = 0.05  # part of each source's tokens, at its end, that losses are measured on
-    held_out_tokens: Tokens = 100_000  # of each source, at the most
+    held_out_tokens: forms.Count = 100_000  # of each source, at the most
     seed: int = 42
 
     def __post_init__(self) -> None:

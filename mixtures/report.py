@@ -5,12 +5,19 @@ from typing import Any
 
 from mixtures.choice import EFFECT
 from pipeline import charts
-from pipeline.lock import Lock
+from pipeline.lock import Lock, LockError
 
 
 def report(lock: Lock, fit: Mapping[str, Any] | None) -> str:
     """`fit`: what `winnow mix fit` wrote; without it the page has the mixture alone."""
     return charts.page("A mixture and how far it can be trusted", sections(lock, fit))
+
+
+def check(lock: Lock, file: str) -> None:
+    """Raise LockError when the lock lacks what is drawn: those of others may hold shares alone."""
+    drawn = ("spread", "near_optimal", "prior", "group", "forced", "targets", "methods", "method", "binding", "more_data", "notes")
+    if missing := [key for key in drawn if key not in lock.more]:
+        raise LockError(f"{file}: has no '{missing[0]}', which the report draws; solve it anew (`winnow mix solve`)")
 
 
 def sections(lock: Lock, fit: Mapping[str, Any] | None) -> Iterator[charts.Section]:

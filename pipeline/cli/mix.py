@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pipeline.lock import Lock
 
 FILE = click.Path(exists=True, dir_okay=False)
-CURE = "pip install 'winnow[mix]'"
+EXTRAS = {"torch": "models"}  # of other modules: mix
 
 
 @click.group()
@@ -35,7 +35,7 @@ def mistakes() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        fail(f"needs {error.name}: {CURE}")
+        fail(f"needs {error.name}: pip install 'winnow[{EXTRAS.get(error.name or '', 'mix')}]'")
     except (ValueError, OSError) as error:
         fail(error)
 
@@ -103,13 +103,13 @@ def fit(runs: str, losses: str, tests: tuple[tuple[str, str], ...], seed: int, o
         from mixtures.tables import read_runs
 
         table = read_runs(runs, losses)
+        others = [read_runs(*test, domains=table.domains) for test in tests]
         say([*table.notes, warning(table)])
         spent: dict[str, float] = {}
         chosen = []
         for one in choose(table, seed, spent=spent):
             chosen.append(one)
             click.echo(choice_line(one))
-        others = [read_runs(*test, domains=table.domains) for test in tests]
         measured = dict(zip(tests, measure(table, chosen, others), strict=True))
         plain = {
             f"{one[0]} {one[1]}": {name: list(score.correlation) for name, score in found.items()}
@@ -205,7 +205,9 @@ def report(path: str, fitted: str | None, output: str) -> None:
         from mixtures import report as reports
         from pipeline import lock as locks
 
-        made = reports.report(locks.read(path), record.load(fitted) if fitted else None)
+        lock = locks.read(path)
+        reports.check(lock, path)
+        made = reports.report(lock, record.load_for(fitted, lock, path) if fitted else None)
         Path(output).write_text(made, encoding="utf-8")
     click.echo(f"written to {output}")
 

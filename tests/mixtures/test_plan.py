@@ -37,7 +37,7 @@ def solve(folder: Path, text: str, name: str = "mixture.yaml") -> lock.Lock:
     ("text", "said"),
     [
         ("domains:\n  - {name: a, tokens: 5B}\n  - {name: b, tokens: 0, min: 0.1}\n", "d.yaml:3: domains.domains[1]: 'b' has 0 tokens but min 0.1"),
-        ("domains:\n  - {name: a, tokens: 5X}\n", "d.yaml:2: domains.domains[0]: tokens: '5X' is no number of tokens"),
+        ("domains:\n  - {name: a, tokens: 5X}\n", "d.yaml:2: domains.domains[0]: tokens: '5X' is no count; write it like 64000000"),
         ("domains:\n  - {name: a, tokens: 5B, min: 0.5, max: 0.4}\n", "d.yaml:2: domains.domains[0]: 'a': min 0.5 and max 0.4"),
         ("domains:\n  - {name: a, tokens: 1, prior: 0.5}\n  - {name: b, tokens: 1}\n", "'b' has no prior while others have one"),
         ("domains:\n  - {name: a, tokens: 1, prior: 0.5}\n  - {name: b, tokens: 1, prior: 0.4}\n", "the priors sum to 0.9000"),
