@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pipeline import forms
+
+from pipeline import forms, lock
 
 PRIOR_TOLERANCE = 0.01
 
@@ -78,3 +79,21 @@ def read(path: str) -> Domains:
     """domains.yaml. Raises FormError with the line of every mistake."""
     form = forms.load(Path(path).read_text(encoding="utf-8"), path)
     return forms.build(Domains, form, "domains")
+
+
+def ratios(file: str, group: str, domains: Domains) -> dict[str, float]:
+    """The shares that a lock gives the domains of a group, summing to 1. Raises LockError."""
+    found = lock.read(file).groups
+    members = [one.name for one in domains.domains if one.group == group]
+    if not members:
+        known = sorted({one.group for one in domains.domains})
+        raise lock.LockError(f"{file}: no domain is of group '{group}'; {forms.suggest(group, known)}")
+    missing = [name for name in members if name not in found]
+    if missing:
+        raise lock.LockError(
+            f"{file}: has no share for '{missing[0]}' of group {group}, whose ratios are to be kept"
+        )
+    total = math.fsum(found[name].share for name in members)
+    if not total:
+        raise lock.LockError(f"{file}: the domains of group {group} have no share, so no ratios to keep")
+    return {name: found[name].share / total for name in members}

@@ -98,7 +98,7 @@ def read(path: str) -> Task:
             ]
         )
     weights = {name: one for name, one in plan.targets.items() if one} or dict.fromkeys(runs.targets, 1.0)
-    keep = {group: ratios(file, group, domains) for group, file in plan.keep.items()}
+    keep = {group: sources.ratios(file, group, domains) for group, file in plan.keep.items()}
     allowed = space.build(domains, domains.names, plan.budget, plan.groups, keep)
     files = [path, plan.domains, *plan.keep.values(), *([plan.fit] if plan.fit else [])]
     return Task(
@@ -109,21 +109,6 @@ def read(path: str) -> Task:
         allowed,
         {**runs.digests, **{one: tables.digest(one) for one in files}},
     )
-
-
-def ratios(file: str, group: str, domains: Domains) -> dict[str, float]:
-    """The shares that a lock gives the domains of a group, summing to 1. Raises LockError."""
-    found = lock.read(file).groups
-    members = [one.name for one in domains.domains if one.group == group]
-    missing = [name for name in members if name not in found]
-    if missing:
-        raise lock.LockError(
-            f"{file}: has no share for '{missing[0]}' of group {group}, whose ratios are to be kept"
-        )
-    total = math.fsum(found[name].share for name in members)
-    if not total:
-        raise lock.LockError(f"{file}: the domains of group {group} have no share, so no ratios to keep")
-    return {name: found[name].share / total for name in members}
 
 
 def choices(task: Task) -> tuple[Choice, ...]:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -134,7 +134,9 @@ def streams(patterns: Sequence[str]) -> dict[str, np.ndarray]:
         names = set(file.schema_arrow.names)
         if "tokens" not in names or not {"spans", "source"} & names:
             raise TableError([f"{path}: has no columns tokens and source, or tokens and spans"])
-        columns, read = (["tokens", "spans"], unpacked) if "spans" in names else (["tokens", "source"], documents)
+        columns, read = (
+            (["tokens", "spans"], unpacked) if "spans" in names else (["tokens", "source"], documents)
+        )
         for batch in file.iter_batches(columns=columns):
             for source, tokens in read(batch):
                 parts.setdefault(source, []).append(tokens.astype(np.uint32))
@@ -189,7 +191,7 @@ def train_all(path: str, workers: int | None = None, only: int | None = None) ->
     todo = [job for job in wanted if load(job) is None]
     yield f"{len(wanted):,} runs, {len(wanted) - len(todo):,} trained already"
     begin = time.monotonic()
-    for done, (job, losses) in enumerate(train_some(todo, language_model.devices(), workers), 1):
+    for done, (job, losses) in enumerate(side_by_side(train, todo, language_model.devices(), workers), 1):
         left = (time.monotonic() - begin) / done * (len(todo) - done)
         mean = sum(losses.values()) / len(losses)
         yield f"run {job.run}: mean loss {mean:.4f}; {done} of {len(todo)}, {left / 60:.1f} min left"
@@ -198,8 +200,11 @@ def train_all(path: str, workers: int | None = None, only: int | None = None) ->
         yield f"{plan.output}/runs.csv and {plan.output}/losses.csv are complete"
 
 
-def train_some(
-    todo: Sequence[Job], devices: Sequence[str], workers: int | None
+def side_by_side(
+    work: Callable[[Job, str], dict[str, float]],
+    todo: Sequence[Job],
+    devices: Sequence[str],
+    workers: int | None,
 ) -> Iterator[tuple[Job, dict[str, float]]]:
     """Each job with its losses, as they come; a job begins when a device is free, so after an error none does."""
     free = [devices[place % len(devices)] for place in range(min(workers or len(devices), len(todo)))]
@@ -208,7 +213,7 @@ def train_some(
         while waiting or running:
             while waiting and free:
                 job, device = waiting.pop(), free.pop()
-                running[pool.submit(train, job, device)] = job, device
+                running[pool.submit(work, job, device)] = job, device
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 job, device = running.pop(future)
                 free.append(device)

@@ -15,9 +15,23 @@ def report(lock: Lock, fit: Mapping[str, Any] | None) -> str:
 
 def check(lock: Lock, file: str) -> None:
     """Raise LockError when the lock lacks what is drawn: those of others may hold shares alone."""
-    drawn = ("spread", "near_optimal", "prior", "group", "forced", "targets", "methods", "method", "binding", "more_data", "notes")
+    drawn = (
+        "spread",
+        "near_optimal",
+        "prior",
+        "group",
+        "forced",
+        "targets",
+        "methods",
+        "method",
+        "binding",
+        "more_data",
+        "notes",
+    )
     if missing := [key for key in drawn if key not in lock.more]:
-        raise LockError(f"{file}: has no '{missing[0]}', which the report draws; solve it anew (`winnow mix solve`)")
+        raise LockError(
+            f"{file}: has no '{missing[0]}', which the report draws; solve it anew (`winnow mix solve`)"
+        )
 
 
 def sections(lock: Lock, fit: Mapping[str, Any] | None) -> Iterator[charts.Section]:

@@ -174,7 +174,7 @@ def _solve(runs: Runs, targets: Sequence[Aim], space: Space, kl: float, effort: 
     else:
         optima = np.stack([average(pool, row) for row in values])
     optimal = space.shares(optima)
-    near = mixtures[(values <= values[:, :1]).mean(axis=0) >= NEAR]
+    near = np.unique(mixtures[(values <= values[:, :1]).mean(axis=0) >= NEAR], axis=0)
     return Solution(
         ways,
         chosen,

@@ -183,7 +183,9 @@ def _domain_limits(domain: Domain, inner: np.ndarray, order: Sequence[str], budg
             )
         return []
     cap = domain.tokens * domain.epochs / budget
-    said = f"{domain.epochs:g} epochs of {amount(domain.tokens)} tokens in {amount(budget)} (share ≤ {cap:.4g})"
+    said = (
+        f"{domain.epochs:g} epochs of {amount(domain.tokens)} tokens in {amount(budget)} (share ≤ {cap:.4g})"
+    )
 
     def limit(said: str, low: float, high: float, tokens: float = 0.0) -> Limit:
         return Limit(f"{domain.name}: {said}", (part,), low, high, domain.name, tokens, 1 / ratio)

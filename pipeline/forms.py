@@ -23,7 +23,16 @@ from pydantic_core import to_jsonable_python
 
 T = TypeVar("T")
 _COUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(k|M|B|G|T|KiB|MiB|GiB)")
-_TIMES = {"k": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_TIMES = {
+    "k": 10**3,
+    "M": 10**6,
+    "B": 10**9,
+    "G": 10**9,
+    "T": 10**12,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+}
 
 
 def _count(value: Any) -> Any:

@@ -56,10 +56,24 @@ def mistakes() -> Iterator[None]:
 @click.option("--runs", type=FILE, help="With --design optimal: the shares of runs already made …")
 @click.option("--losses", type=FILE, help="… and their losses.")
 @click.option(
+    "--keep",
+    type=(str, FILE),
+    multiple=True,
+    metavar="GROUP LOCK",
+    help="Keep the ratios that LOCK gives the domains of GROUP; the group's sum varies.",
+)
+@click.option(
     "-o", "--output", default="proxies.csv", show_default=True, help="CSV, or Parquet by its ending."
 )
 def propose(
-    domains: str, count: int, seed: int, design: str, runs: str | None, losses: str | None, output: str
+    domains: str,
+    count: int,
+    seed: int,
+    design: str,
+    runs: str | None,
+    losses: str | None,
+    keep: tuple[tuple[str, str], ...],
+    output: str,
 ) -> None:
     """Write the mixtures of COUNT proxy runs for DOMAINS (YAML), and a training list beside them."""
     if bool(runs) != bool(losses):
@@ -68,15 +82,16 @@ def propose(
         raise click.UsageError("runs already made are only used with --design optimal")
     with mistakes():
         from mixtures import propose as proposals
-        from mixtures.domains import read
+        from mixtures.domains import ratios, read
         from mixtures.tables import read_runs
 
         sources = read(domains)
+        kept = {group: ratios(file, group, sources) for group, file in keep}
         made = read_runs(runs, losses, sources.names) if runs and losses else None
         if design == "optimal":
-            shares = proposals.optimal(sources, count, seed, made)
+            shares = proposals.optimal(sources, count, seed, made, kept)
         else:
-            shares = proposals.sample(sources, count, seed)
+            shares = proposals.sample(sources, count, seed, kept)
         first = 1 + (len(made.runs) if made else 0)
         listed = proposals.write(output, sources.names, shares, first, seed)
     click.echo(f"{len(shares):,} mixtures of {len(sources.names)} domains: {output}, training list {listed}")

@@ -1,7 +1,6 @@
 """The objects of a recipe, what must hold between them, and the table of the shipped stages."""
 
 import os
-import re
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
