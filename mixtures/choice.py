@@ -78,7 +78,7 @@ def choose(
 
 
 def check_number(runs: Runs) -> None:
-    """Raise TooFewRunsError when there are fewer runs than the mixing law has numbers, or than folds need."""
+    """Raise TooFewRunsError when there are fewer runs than the mixing law has numbers, or runs or mixtures than folds need."""
     have, domains = len(runs.runs), len(runs.domains)
     kinds = len(np.unique(runs.shares, axis=0))
     need = max(LEAST_RUNS, domains + 2)

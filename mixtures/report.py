@@ -77,7 +77,7 @@ def shares(lock: Lock) -> charts.Section:
     )
     return charts.Section("Shares", [
         *forced,
-        charts.text(f"Dots: the mixture. Ticks: the prior. Bars: 90 % of its optima over {more['spread']['refits']} refits on noisy losses."),
+        charts.text(f"Dots: the mixture. Ticks: the prior. Bars: the middle 90 % of its optima over {more['spread']['refits']} refits on noisy losses."),
         charts.spreads(rows(spread), "Shares with spread against the prior", "share", percent=True),
         charts.text(
             f"The near-optimal region: how far each share goes among {more['near_optimal']['mixtures']:,} mixtures that one refit "

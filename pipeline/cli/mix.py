@@ -51,7 +51,7 @@ def mistakes() -> Iterator[None]:
     type=click.Choice(["regmix", "optimal"]),
     default="regmix",
     show_default=True,
-    help="Random after RegMix, or those that teach most about good mixtures.",
+    help="Random after RegMix, or those that teach most; with --runs, most about good mixtures.",
 )
 @click.option("--runs", type=FILE, help="With --design optimal: the shares of runs already made …")
 @click.option("--losses", type=FILE, help="… and their losses.")

@@ -93,7 +93,7 @@ def test_the_same_plan_gives_the_same_bytes(folder: Path):
     assert lock.dumps(solve(folder, MIXTURE)) == lock.dumps(solve(folder, MIXTURE))
 
 
-@pytest.mark.parametrize("step", ["text", "multimodal"])
+@pytest.mark.parametrize("step", ["text", "multimodal", "regmix"])
 def test_the_shipped_examples_are_plans(step: str):
     """What they name beside domains is the user's own; their fields and domains are checked."""
     place = Path(plan.__file__).parent / "examples"
@@ -106,7 +106,7 @@ def test_the_shipped_examples_are_plans(step: str):
         else {}
     )
     allowed = space.build(found, found.names, made.budget, made.groups, keep)
-    assert len(allowed.parts) == {"text": 5, "multimodal": 4}[step]
+    assert len(allowed.parts) == {"text": 5, "multimodal": 4, "regmix": 17}[step]
 
 
 def test_text_first_then_multimodal_keeps_the_first_steps_ratios(folder: Path):
