@@ -81,11 +81,11 @@ def check_number(runs: Runs) -> None:
     """Raise TooFewRunsError when there are fewer runs than the mixing law has numbers, or runs or mixtures than folds need."""
     have, domains = len(runs.runs), len(runs.domains)
     kinds = len(np.unique(runs.shares, axis=0))
-    need = max(LEAST_RUNS, domains + 2)
+    need = least(domains)
     if have < need:
         raise TooFewRunsError(
             f"{have} runs are fewer than the {need} that {domains} domains need at the least; train {need - have} more "
-            f"(`winnow mix propose`), {OLMIX_RUNS * (domains + 1)} in all are advised"
+            f"(`winnow mix propose`), {advised(domains)} in all are advised"
         )
     if kinds < FOLDS:
         raise TooFewRunsError(
@@ -94,13 +94,21 @@ def check_number(runs: Runs) -> None:
         )
 
 
+def least(domains: int) -> int:
+    return max(LEAST_RUNS, domains + 2)
+
+
+def advised(domains: int) -> int:
+    return max(least(domains), OLMIX_RUNS * (domains + 1))
+
+
 def warning(runs: Runs) -> str:
     """A sentence when the runs are fewer than is advised, else nothing."""
-    advised = OLMIX_RUNS * (len(runs.domains) + 1)
-    if len(runs.runs) >= advised:
+    want = advised(len(runs.domains))
+    if len(runs.runs) >= want:
         return ""
     return (
-        f"{len(runs.runs)} runs are few for {len(runs.domains)} domains: {advised} are advised "
+        f"{len(runs.runs)} runs are few for {len(runs.domains)} domains: {want} are advised "
         "(3 a domain and 3 more, Olmix)"
     )
 
