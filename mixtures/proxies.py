@@ -8,7 +8,6 @@ trainer that writes those two tables does as well.
 import glob
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -22,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mixtures.tables import TableError, read_shares, write_csv
+from mixtures.tables import TableError, publish, read_shares, write_csv
 from pipeline import forms
 from pipeline.data.receipts import file_digest
 
@@ -228,11 +227,8 @@ def train(job: Job, device: str) -> dict[str, float]:
     losses = language_model.train(
         {name: kept[name] for name, share in job.shares.items() if share > 0}, held, job, device
     )
-    target = Path(record(job))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps({"run": job.run, "key": job.key, "losses": losses}) + "\n", encoding="utf-8")
-    part.replace(target)
+    Path(record(job)).parent.mkdir(parents=True, exist_ok=True)
+    publish(record(job), json.dumps({"run": job.run, "key": job.key, "losses": losses}) + "\n")
     return losses
 
 

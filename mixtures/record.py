@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mixtures.choice import LEVEL, Choice, Score
-from mixtures.tables import Runs
+from mixtures.tables import Runs, publish
 from pipeline.lock import Lock
 
 
@@ -30,7 +30,7 @@ def write(path: str, runs: Runs, choices: Sequence[Choice], seed: int, tests: Ma
         },
         "tests": dict(tests),
     }
-    Path(path).write_text(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    publish(path, json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def as_plain(choice: Choice, losses: np.ndarray) -> dict[str, Any]:

@@ -7,6 +7,9 @@ targets (losses, lower is better). RegMix's names are shortened: `train_the_pile
 
 import csv
 import hashlib
+import io
+import os
+import platform
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -238,12 +241,18 @@ def repeats(table: Table, rows: np.ndarray, what: str) -> list[str]:
 
 
 def write_csv(path: str, names: Sequence[str], runs: Sequence[str], rows: Iterable[Iterable[float]]) -> None:
-    """A table that `read_table` gives back digit for digit, whole or not at all."""
-    part = Path(f"{path}.part")
-    with part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["run", *names])
-        writer.writerows([run, *row] for run, row in zip(runs, rows, strict=True))
+    """A table that `read_table` gives back digit for digit."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["run", *names])
+    writer.writerows([run, *row] for run, row in zip(runs, rows, strict=True))
+    publish(path, text.getvalue())
+
+
+def publish(path: str, text: str) -> None:
+    """A file, whole or not at all; of several hosts that write the same one, the last stays."""
+    part = Path(f"{path}.{platform.node()}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8", newline="\n")
     part.replace(path)
 
 
