@@ -401,6 +401,7 @@ output:
   end_token: <|endoftext|> # default
   pad_token: <|endoftext|> # default
   seed: 0 # default
+  min_long_share: 0.0 # default
 """
 
 

@@ -21,6 +21,7 @@ STAGES: dict[str, str] = {
     "chinese_quality": "pipeline.rules.chinese:ChineseQuality",
     "url_rules": "pipeline.rules.urls:UrlRules",
     "language": "pipeline.rules.language:KeepLanguages",
+    "drop": "pipeline.rules.drop:Drop",
     "garbled": "pipeline.rules.garbled:Garbled",
     "model_output": "pipeline.rules.model_output:ModelOutput",
     "word_lists": "pipeline.rules.word_lists:WordLists",
@@ -30,6 +31,7 @@ STAGES: dict[str, str] = {
     "contamination": "pipeline.rules.contamination:Contamination",
     "exact_duplicates": "pipeline.comparisons.exact:ExactDuplicates",
     "near_duplicates": "pipeline.comparisons.near:NearDuplicates",
+    "repeated_text": "pipeline.comparisons.repeated:RepeatedText",
     "sample": "pipeline.rules.sample:Sample",
 }
 """Every shipped stage: its name in YAML → where its class is. Imported when used."""
@@ -67,7 +69,11 @@ class Input:
 
 @dataclass(frozen=True)
 class Output:
-    """Packs of `pack_tokens` tokens in shards of about `pool_tokens`, in the folder `path`."""
+    """Packs of `pack_tokens` tokens in shards of about `pool_tokens`, in the folder `path`.
+
+    `min_long_share`: how much of the tokens should come from documents that fill half a pack or more on their own, for long
+    contexts; a run that ends below says so.
+    """
 
     path: str
     tokenizer: str  # a tokenizer.json
@@ -76,6 +82,7 @@ class Output:
     end_token: str = "<|endoftext|>"  # noqa: S105  # no password
     pad_token: str | None = None  # without one it is the end token
     seed: int = 0
+    min_long_share: float = 0.0
 
     def __post_init__(self) -> None:
         _fill(self, pad_token=self.pad_token or self.end_token)
@@ -90,6 +97,8 @@ class Output:
             raise ValueError(f"pool_tokens {self.pool_tokens} is below pack_tokens {self.pack_tokens}")
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed {self.seed} must be from 0 to 2^63 - 1")
+        if not 0 <= self.min_long_share <= 1:
+            raise ValueError(f"min_long_share {self.min_long_share} must be from 0 to 1")
 
 
 @dataclass(frozen=True)

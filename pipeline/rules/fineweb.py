@@ -9,6 +9,7 @@ from pipeline.measures.grams import REPEATED, TOP
 from pipeline.measures.jieba import JiebaWords
 from pipeline.measures.lines import RepeatedLines
 from pipeline.measures.surface import Surface
+from pipeline.rules.gopher import Words, surface_masks
 from pipeline.rules.shapes import check_order, first_of, per
 
 
@@ -104,7 +105,9 @@ class FineWeb2Chinese:
         check_order(min_word_length=self.min_word_length, max_word_length=self.max_word_length)
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
-        return first_of(**self.repetition(seen), **self.lines(seen), **self.words(seen))
+        names = ("words", "plain_words", "plain_characters", "alphabetic_words", "stop_words")
+        words = Words(*(seen[f"jieba_{name}"] for name in names))
+        return first_of(**self.repetition(seen), **self.lines(seen), **surface_masks(self, words, seen))
 
     def repetition(self, seen: pa.RecordBatch) -> dict[str, pa.Array]:
         """Masks of the first ten reasons."""
@@ -125,24 +128,4 @@ class FineWeb2Chinese:
             "too_few_ended_lines": pc.less(per(seen["terminal_lines"], seen["lines"]), self.min_ended_lines),
             "repeated_line_characters": pc.greater(repeated, self.max_repeated_line_characters),
             "too_many_newlines": pc.greater(newlines, self.max_newlines),
-        }
-
-    def words(self, seen: pa.RecordBatch) -> dict[str, pa.Array]:
-        """Masks of the reasons of GopherQuality, with jieba's words."""
-        words, plain, lines = seen["jieba_words"], seen["jieba_plain_words"], seen["lines"]
-        length = per(seen["jieba_plain_characters"], plain)
-        alphabetic = per(seen["jieba_alphabetic_words"], words)
-        return {
-            "too_few_words": pc.less(plain, self.min_words),
-            "too_many_words": pc.greater(plain, self.max_words),
-            "words_too_short": pc.less(length, self.min_word_length),
-            "words_too_long": pc.greater(length, self.max_word_length),
-            "too_many_symbols": pc.greater(per(seen["symbols"], words), self.max_symbol_ratio),
-            "too_many_ellipses": pc.greater(per(seen["ellipses"], words), self.max_ellipsis_ratio),
-            "too_many_bullet_lines": pc.greater(per(seen["bullet_lines"], lines), self.max_bullet_lines),
-            "too_many_ellipsis_lines": pc.greater(
-                per(seen["ellipsis_lines"], lines), self.max_ellipsis_lines
-            ),
-            "too_few_alphabetic_words": pc.less(alphabetic, self.min_alphabetic_words),
-            "too_few_stop_words": pc.less(seen["jieba_stop_words"], self.min_stop_words),
         }

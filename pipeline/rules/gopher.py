@@ -1,6 +1,7 @@
 """Drop pages whose surface no good page has, or that repeat themselves (Rae et al. 2021, appendix A.1)."""
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -50,20 +51,37 @@ class GopherQuality:
         check_order(min_word_length=self.min_word_length, max_word_length=self.max_word_length)
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
-        words, lines = seen["words"], seen["lines"]
-        length = per(seen["word_characters"], words)
-        return first_of(
-            too_few_words=pc.less(words, self.min_words),
-            too_many_words=pc.greater(words, self.max_words),
-            words_too_short=pc.less(length, self.min_word_length),
-            words_too_long=pc.greater(length, self.max_word_length),
-            too_many_symbols=pc.greater(per(seen["symbols"], words), self.max_symbol_ratio),
-            too_many_ellipses=pc.greater(per(seen["ellipses"], words), self.max_ellipsis_ratio),
-            too_many_bullet_lines=pc.greater(per(seen["bullet_lines"], lines), self.max_bullet_lines),
-            too_many_ellipsis_lines=pc.greater(per(seen["ellipsis_lines"], lines), self.max_ellipsis_lines),
-            too_few_alphabetic_words=pc.less(per(seen["alphabetic_words"], words), self.min_alphabetic_words),
-            too_few_stop_words=pc.less(seen["stop_words"], self.min_stop_words),
+        words = Words(
+            *(seen[name] for name in ("words", "words", "word_characters", "alphabetic_words", "stop_words"))
         )
+        return first_of(**surface_masks(self, words, seen))
+
+
+class Words(NamedTuple):
+    """Counts by one definition of a word, a row a document."""
+
+    all: pa.Array
+    plain: pa.Array  # those whose number and length are judged
+    characters: pa.Array  # in the plain ones
+    alphabetic: pa.Array
+    stop: pa.Array  # distinct
+
+
+def surface_masks(limits: Any, words: Words, seen: pa.RecordBatch) -> dict[str, pa.Array]:
+    """By reason, in the order of GopherQuality's: who is beyond the limit of that name."""
+    lines, length = seen["lines"], per(words.characters, words.plain)
+    return {
+        "too_few_words": pc.less(words.plain, limits.min_words),
+        "too_many_words": pc.greater(words.plain, limits.max_words),
+        "words_too_short": pc.less(length, limits.min_word_length),
+        "words_too_long": pc.greater(length, limits.max_word_length),
+        "too_many_symbols": pc.greater(per(seen["symbols"], words.all), limits.max_symbol_ratio),
+        "too_many_ellipses": pc.greater(per(seen["ellipses"], words.all), limits.max_ellipsis_ratio),
+        "too_many_bullet_lines": pc.greater(per(seen["bullet_lines"], lines), limits.max_bullet_lines),
+        "too_many_ellipsis_lines": pc.greater(per(seen["ellipsis_lines"], lines), limits.max_ellipsis_lines),
+        "too_few_alphabetic_words": pc.less(per(words.alphabetic, words.all), limits.min_alphabetic_words),
+        "too_few_stop_words": pc.less(words.stop, limits.min_stop_words),
+    }
 
 
 @dataclass(frozen=True)

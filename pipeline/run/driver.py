@@ -30,11 +30,12 @@ from pipeline.ship.tokenize import load
 from pipeline.steps.compare import done
 from pipeline.steps.decide import decisions_of
 from pipeline.steps.ingest import pieces_of, receipt_of
-from pipeline.steps.judge import marks_of
+from pipeline.steps.judge import marks_of, own_cuts
 from pipeline.steps.measure import columns_of, missing
 from pipeline.steps.placed import COMPARISON, Placed, PlacedStage, PlaceError, place
 from pipeline.steps.plan import Plan, PlanError, guess_format, plan
 from pipeline.steps.shards import packs_of, shard_receipt
+from pipeline.steps.taken import in_force
 from pipeline.steps.work import PIECE_BYTES, Corpus, Pack, Piece, Work
 
 MANIFEST = "manifest.json"
@@ -96,9 +97,8 @@ class Job:
             [stage.key for stage in self.work.placed.stages],
             [stage.name for stage in self.work.placed.stages],
         )
-        return digest(
-            __version__, SCHEMA_VERSION, planned.key, *decides, vars(self.work.pack) | {"tokenizer": None}
-        )
+        pack = vars(self.work.pack) | {"tokenizer": None}
+        return digest(__version__, SCHEMA_VERSION, planned.key, *decides, pack, self.work.taken)
 
 
 def prepare(recipe: recipes.Recipe, settings: Settings) -> Job:
@@ -109,13 +109,15 @@ def prepare(recipe: recipes.Recipe, settings: Settings) -> Job:
             readings[one.name] = reading_of(one)
     with blame("output", "tokenizer"):
         pack = pack_of(recipe.output)
+    store = LocalStore(folder_of(recipe, settings))
     work = Work(
-        store=LocalStore(folder_of(recipe, settings)),
+        store=store,
         readings=readings,
         placed=place_stages(recipe, readings, settings.beside),
         pack=pack,
         piece_bytes=settings.piece_bytes,
         buckets=settings.buckets,
+        taken=in_force(store),
     )
     return Job(recipe, work, {one.name: one.path for one in recipe.inputs}, settings)
 
@@ -320,7 +322,11 @@ def layout(job: Job, planned: Plan, corpus: Corpus, shards: Sequence[Mapping[str
         shards=[shard["path"] for shard in shards],
         columns={
             stage.name: [
-                [f"{columns_of(home, piece.name)}.parquet" for piece in pieces] for home in stage.measures
+                [
+                    f"{columns_of(home, piece.name, own_cuts(work, home.edits, corpus, piece.name))}.parquet"
+                    for piece in pieces
+                ]
+                for home in stage.measures
             ]
             for stage in placed.stages
             if stage.kind != COMPARISON
@@ -343,6 +349,7 @@ def run_facts(job: Job, planned: Plan, corpus: Corpus, pools: int) -> dict[str, 
         "limit": job.settings.limit,
         "corpus": corpus.digest,
         "pools": pools,
+        "taken": job.work.taken,
         "readings": readings,
         "pack": pack,
     }
