@@ -2,6 +2,8 @@
 
 import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import click
@@ -18,6 +20,7 @@ COMMANDS = {  # name → module below pipeline.cli; the function has the command
     "clean": "clean",
     "flink": "flink",
     "mix": "mix",
+    "synth": "synth",
     "demo": "demo",
     "completion": "completion",
 }
@@ -67,3 +70,14 @@ def fail(message: object, code: int = 2) -> NoReturn:
     for line in str(message).splitlines():
         click.secho(line, fg="red", err=True)
     sys.exit(code)
+
+
+@contextmanager
+def curable(extra: str) -> Iterator[None]:
+    """Say what the user can cure, and end; `extra` of the installation holds what may be missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        fail(f"needs {error.name}: pip install 'winnow[{extra}]'")
+    except (ValueError, OSError) as error:
+        fail(error)
