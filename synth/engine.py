@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import orjson
@@ -66,7 +66,7 @@ class Engine:
         self.url = url.rstrip("/").removesuffix("/v1")
         self.headers = {"Authorization": f"Bearer {key}"} if key else {}
 
-    async def __aenter__(self) -> "Engine":
+    async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)  # deadlines are the worker's
         self.session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), headers=self.headers, timeout=timeout
@@ -75,6 +75,9 @@ class Engine:
 
     async def __aexit__(self, *_: object) -> None:
         await self.session.close()
+
+    async def ready(self) -> None:
+        """It is, or the first request says that it is not."""
 
     async def complete(self, body: Mapping[str, Any]) -> Answer:
         """The answer to one chat request. Raises Refused, Failed, Lost."""
@@ -212,7 +215,7 @@ class Process:
     async def start(self, engine: Engine, model: str) -> None:
         """Raises EngineError when it ends, or is not ready in time."""
         command = [one.replace("{port}", str(self.port)) for one in self.command]
-        with open(self.log, "ab") as log:
+        with open(self.log, "ab") as log:  # noqa: ASYNC230  # a local file, once
             self.running = await asyncio.create_subprocess_exec(
                 *command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **self.environment}, start_new_session=True,

@@ -11,7 +11,7 @@ import asyncio
 import os
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -19,7 +19,7 @@ import orjson
 from aiohttp import web
 
 WORDS = {
-    "en": "water wind stone river light morning harbour garden paper bridge winter market window letter music road cloud field".split(),
+    "en": ["water", "wind", "stone", "river", "light", "morning", "harbour", "garden", "paper", "bridge", "winter", "market", "window", "letter", "music", "road", "cloud", "field"],
     "zh": list("山水风云日月江河花草木石田园书画琴棋春夏秋冬东西南北天地人和光阴年月长久明清高远"),
 }
 FAULTS = re.compile(r"\[\[(die|hang|garbage|busy|refuse)\]\]")
@@ -120,7 +120,7 @@ class Double:
 
 def written(text: str, seed: int, most: int) -> tuple[list[str], str]:
     """(tokens, finish reason)."""
-    chance = random.Random(
+    chance = random.Random(  # noqa: S311  # no secret
         blake2b(f"{seed}\0{text}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
     )
     words = WORDS["en" if text.isascii() else "zh"]
@@ -135,13 +135,14 @@ def written(text: str, seed: int, most: int) -> tuple[list[str], str]:
     return said, "stop"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until ended; without arguments, those of the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--model", default="double")
     parser.add_argument("--slots", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1_000.0)
-    said = parser.parse_args()
+    said = parser.parse_args(arguments)
 
     async def application() -> web.Application:
         return Double(said.model, said.slots, said.rate).application()

@@ -28,6 +28,8 @@ T = TypeVar("T")
 SUBSCRIPTION = "work"
 WINDOW = 500  # sends on their way at once
 SEND_MILLISECONDS = 120_000  # an outage of the broker that a send survives
+CLOSE_SECONDS = 5.0  # then the end of the process closes it
+URGENT_SECONDS = 0.1  # that a further urgent letter may take to come, before a normal one that is here already
 HANDED_BACK_MILLISECONDS = 1_000
 BIG = 4 << 20  # bytes; the broker takes 5 MiB with its own fields
 
@@ -70,10 +72,11 @@ def admin(broker: Pulsar, method: str, path: str, body: Any = None) -> Any:
             said = answer.read()
             return json.loads(said) if said else None
     except urllib.error.HTTPError as error:
-        if error.code == 409:
-            return None
-        kind = AbsentError if error.code == 404 else QueueError
-        raise kind(refusal(broker, error, path)) from error
+        with error:  # it holds the connection
+            if error.code == 409:
+                return None
+            kind = AbsentError if error.code == 404 else QueueError
+            raise kind(refusal(broker, error, path)) from error
     except OSError as error:
         raise QueueError(
             f"{broker.admin}: {error}; is the broker running, and `admin` its web address?"
@@ -156,7 +159,8 @@ class PulsarQueue:
     client: Any
     consumers: dict[Lane, Any] = field(default_factory=dict)
     producers: dict[tuple[str, str], Any] = field(default_factory=dict)
-    pending: dict[Lane, "Task[Any]"] = field(default_factory=dict)
+    last: Lane = "normal"  # whose letter came last
+    pending: dict[Lane, "asyncio.Task[Any]"] = field(default_factory=dict)
 
     async def producer(self, lane: str, name: str = "") -> Any:
         """One that stays open; a name makes its sequence ids count over restarts."""
@@ -198,9 +202,13 @@ class PulsarQueue:
                 )
             if lane not in self.pending:
                 self.pending[lane] = asyncio.ensure_future(self.consumers[lane].receive())
+        if self.last == LANES[0]:
+            await asyncio.wait([self.pending[LANES[0]]], timeout=CLOSE_SECONDS = 5.0  # then the end of the process closes it
+URGENT_SECONDS)
         await asyncio.wait(self.pending.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for lane in LANES:
             if self.pending[lane].done():
+                self.last = lane
                 return read(await told(self.pending.pop(lane)), lane)
         return None
 
@@ -232,8 +240,11 @@ class PulsarQueue:
         for lane, waiting in self.pending.items():
             if waiting.done() and not waiting.exception():
                 await self.consumers[lane].negative_acknowledge(waiting.result())
-        await self.client.close()
-        await asyncio.gather(*self.pending.values(), return_exceptions=True)
+        parts = [*self.consumers.values(), *self.producers.values()]
+        for several in (parts, [self.client]):  # the client alone, with a receive pending, sometimes never ends
+            closing = [asyncio.ensure_future(one.close()) for one in several]
+            await asyncio.wait(closing, timeout=CLOSE_SECONDS) if closing else None
+        await asyncio.wait(self.pending.values(), timeout=CLOSE_SECONDS) if self.pending else None
 
 
 def read(message: Any, lane: Lane) -> Letter:

@@ -93,8 +93,8 @@ class SqliteQueue:
             with self.writing() as file:
                 row = file.execute(CLAIM, (self.owner, self.variant, time.time())).fetchone()
             if row:
-                place, lane, *rest = row
-                return Letter(rest[0], rest[1], LANES[lane], *rest[2:], handle=place)
+                place, lane, name, body, attempt, crashes, life = row
+                return Letter(name, body, LANES[lane], attempt, crashes, life, place)
             left = until - time.monotonic()
             if left <= 0:
                 return None

@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 
 def read(pattern: str) -> Iterator[tuple[str, Row]]:
     """(FILE:LINE, row), lines from 1. Raises ValueError for no file, another ending, a line that is no object."""
-    paths = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
+    paths = sorted(glob.glob(pattern, recursive=True))
     if not paths:
         raise ValueError(
             f"{pattern}: no file is called so; rows come from .jsonl, .jsonl.gz, .jsonl.zst or .parquet"
@@ -40,7 +40,7 @@ def lines(path: str) -> Iterator[Row]:
             except orjson.JSONDecodeError as error:
                 raise ValueError(f"{path}:{number}: {error}") from error
             if not isinstance(row, dict):
-                raise ValueError(f"{path}:{number}: must be an object, not {type(row).__name__}")
+                raise ValueError(f"{path}:{number}: must be an object, not {type(row).__name__}")  # noqa: TRY004  # bad data, not a bad call
             yield row
 
 
@@ -51,4 +51,4 @@ def opened(path: str) -> io.BufferedReader | gzip.GzipFile:
         return io.BufferedReader(zstandard.open(path, "rb"))
     if not path.endswith((".jsonl", ".json", ".ndjson")):
         raise ValueError(f"{path}: rows come from .jsonl, .jsonl.gz, .jsonl.zst or .parquet")
-    return open(path, "rb")  # noqa: SIM115  # closed by who reads the lines
+    return open(path, "rb")  # closed by who reads the lines

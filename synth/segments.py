@@ -63,7 +63,10 @@ def tally(rows: Iterable[Mapping[str, Any]], gpu_seconds: float, began: float, e
     results = [row for row in rows if row["outcome"] == "result"]
     dead = [row for row in rows if row["outcome"] == "dead"]
     tokens = [sum(row[name] or 0 for row in results) for name in ("prompt_tokens", "completion_tokens")]
-    return Tally(len(results) + len(dead), len(results), len(dead), *tokens, gpu_seconds, began, ended)
+    prompt, completion = tokens
+    return Tally(
+        len(results) + len(dead), len(results), len(dead), prompt, completion, gpu_seconds, began, ended
+    )
 
 
 def publish(store: LocalStore, writer: str, rows: Sequence[Mapping[str, Any]], counted: Tally) -> str:

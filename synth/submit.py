@@ -190,7 +190,7 @@ async def send(task: Task, queue: Queue, name: str) -> int:
     """
     table = tables.read(task.store, f"requests/{name}.parquet")
     ids, bodies = table["id"].to_pylist(), table["body"].to_pylist()
-    letters = [Letter(id.hex(), body, task.job.lane) for id, body in zip(ids, bodies, strict=True)]
+    letters = [Letter(one.hex(), body, task.job.lane) for one, body in zip(ids, bodies, strict=True)]
     await queue.send(letters, task.job.job, int(name) * CHUNK_ROWS + 1)
     task.store.put(b"", f"sent/{name}")
     return len(letters)

@@ -117,6 +117,6 @@ def undelimited(tree: nodes.Node, data: Collection[str]) -> Iterator[nodes.Name]
 
 ENVIRONMENT = ImmutableSandboxedEnvironment(
     undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
-)  # noqa: S701  # prompts are no HTML
+)  # prompts are no HTML
 ENVIRONMENT.filters["data"] = delimited
 ENVIRONMENT.globals.clear()  # neither range nor lipsum: a prompt needs no loops over numbers

@@ -1,9 +1,10 @@
 """Where suspects are asked: a child process, so that a request that once was in a dying worker's hand cannot kill a second.
 
-Lines of JSON: {n, body} in, {n, answer} or {n, error: [kind, reason, detail]} out.
+An empty line when it listens; then lines of JSON: {n, body} in, {n, answer} or {n, error: [kind, reason, detail]} out.
 """
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -24,22 +25,29 @@ class Ward:
         self.command = (*command, url)
         self.child: asyncio.subprocess.Process | None = None
         self.waiting: dict[int, asyncio.Future[Answer]] = {}
-        self.count = 0
+        self.count, self.starting = 0, asyncio.Lock()
         self.reading: asyncio.Task[None] | None = None
+
+    async def ready(self) -> None:
+        """Start the child where there is none, and wait until it listens."""
+        async with self.starting:
+            if self.child is None or self.child.returncode is not None:
+                pipe = asyncio.subprocess.PIPE
+                self.child = await asyncio.create_subprocess_exec(
+                    *self.command, stdin=pipe, stdout=pipe, limit=LINE_BYTES
+                )
+                assert self.child.stdout is not None  # noqa: S101  # for mypy: it was opened as a pipe
+                await self.child.stdout.readline()
+                self.reading = asyncio.create_task(self.read(self.child))
 
     async def complete(self, body: Mapping[str, Any]) -> Answer:
         """As Engine.complete; Lost("ward_died") when the child died with it in hand."""
-        if self.child is None or self.child.returncode is not None:
-            pipe = asyncio.subprocess.PIPE
-            self.child = await asyncio.create_subprocess_exec(
-                *self.command, stdin=pipe, stdout=pipe, limit=LINE_BYTES
-            )
-            self.reading = asyncio.create_task(self.read(self.child))
+        await self.ready()
         self.count += 1
         number = self.count
         answer = self.waiting[number] = asyncio.get_running_loop().create_future()
         try:
-            assert self.child.stdin is not None  # noqa: S101  # for mypy: it was opened as a pipe
+            assert self.child is not None and self.child.stdin is not None  # noqa: S101, PT018  # see above
             self.child.stdin.write(orjson.dumps({"n": number, "body": body}) + b"\n")
             return await answer
         finally:
@@ -73,6 +81,7 @@ async def serve(url: str) -> None:
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     running: set[asyncio.Task[None]] = set()
+    print(flush=True)  # noqa: T201  # it listens
     async with Engine(url) as engine:
         while line := await reader.readline():
             said = orjson.loads(line)
@@ -86,8 +95,9 @@ async def ask(engine: Engine, number: int, body: Mapping[str, Any]) -> None:
         said: dict[str, Any] = {"answer": asdict(await engine.complete(body))}
     except RequestError as error:
         said = {"error": [type(error).__name__, error.reason, error.detail]}
-    sys.stdout.buffer.write(orjson.dumps({"n": number, **said}) + b"\n")
-    sys.stdout.buffer.flush()
+    with contextlib.suppress(BrokenPipeError):  # nobody waits any more
+        sys.stdout.buffer.write(orjson.dumps({"n": number, **said}) + b"\n")
+        sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

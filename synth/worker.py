@@ -31,7 +31,7 @@ from synth.ward import Ward
 
 LOG = logging.getLogger("winnow.synth")
 ISOLATION = 8  # a letter of c crashes is asked among at most in_flight / 8^c others
-MAX_DEATHS = 3  # workers that died with a letter in hand; the ward should have died for the second
+MAX_DEATHS = 8  # workers that died with a letter in hand: the ward does not help, or the machines are sick
 REMEMBERED = 20_000  # ids done lately: what is delivered twice at once is not asked twice
 RECEIVE_SECONDS = 0.5
 RESTART_SECONDS = (1, 5, 30, 120)  # before the engine is started again; the last for all later ones
@@ -64,6 +64,9 @@ class Habits:
 
 class Asked(Protocol):
     """An engine, or the ward before it."""
+
+    async def ready(self) -> None:
+        """When it can be asked."""
 
     async def complete(self, body: Mapping[str, Any]) -> Answer:
         """See Engine.complete."""
@@ -98,6 +101,7 @@ class Flight:
     limit: int  # requests that may be at the engine with it
     said: Mapping[str, Any]
     accompanied: bool = False
+    sent: float = float("inf")  # by the monotonic clock
     task: "Task[None] | None" = None
     gone: str = ""  # why it is being cancelled, if not to yield
 
@@ -108,7 +112,7 @@ class Ended:
 
     job: str
     row: dict[str, Any]
-    letters: Sequence[Letter]
+    letters: list[Letter]
 
     @property
     def key(self) -> tuple[str, int]:
@@ -138,6 +142,7 @@ class Worker:
         self.ward = self.ward or Ward(self.engine.url)
         self.flights: dict[str, Flight] = {}
         self.rows: list[Ended] = []
+        self.buffered: dict[tuple[str, int], Ended] = {}
         self.recent: OrderedDict[tuple[str, int], None] = OrderedDict()
         self.leaving, self.finishing, self.changed = asyncio.Event(), asyncio.Event(), asyncio.Condition()
         self.ready, self.storing, self.version = True, True, "unknown"
@@ -159,9 +164,9 @@ class Worker:
             await asyncio.wait([main])
             await self.land()
         finally:
-            for one in side:
+            for one in (main, *side):
                 one.cancel()
-            await asyncio.gather(*side, return_exceptions=True)
+            await asyncio.gather(main, *side, return_exceptions=True)
             try:
                 await self.commit()
             finally:
@@ -220,8 +225,8 @@ class Worker:
         if (letter.id, letter.life) in self.recent:
             await self.queue.ack([letter])
             return
-        if letter.id in self.flights:
-            self.flights[letter.id].letters.append(letter)
+        if twin := self.flights.get(letter.id) or self.buffered.get((letter.id, letter.life)):
+            twin.letters.append(letter)
             return
         deaths = self.journal.deaths(letter.id)
         crashes = letter.crashes + deaths
@@ -258,10 +263,12 @@ class Worker:
     # Flying
 
     async def fly(self, flight: Flight, asked: Asked) -> None:
-        letter, begin = flight.letters[0], time.monotonic()
+        letter = flight.letters[0]
         try:
+            await asked.ready()
             self.journal.enter(letter.id)
             self.step("journalled", letter.id)
+            flight.sent = time.monotonic()
             async with asyncio.timeout(self.habits.deadline_seconds):
                 answer = await asked.complete(flight.said["body"])
             self.answered = time.monotonic()
@@ -282,7 +289,7 @@ class Worker:
             else:
                 await self.give_back(flight)
         else:
-            seconds = self.answered - begin
+            seconds = self.answered - flight.sent
             self.metrics.seconds.observe(seconds)
             self.metrics.tokens.labels("prompt").inc(answer.prompt_tokens)
             self.metrics.tokens.labels("completion").inc(answer.completion_tokens)
@@ -311,7 +318,8 @@ class Worker:
             "engine": self.version,
             **more,
         }
-        self.rows.append(Ended(str(said.get("job")), row, flight.letters))
+        self.rows.append(ended := Ended(str(said.get("job")), row, flight.letters))
+        self.buffered[ended.key] = ended
         self.metrics.uncommitted.set(len(self.rows))
 
     async def again(self, flight: Flight, error: RequestError) -> None:
@@ -381,7 +389,7 @@ class Worker:
             except OSError as error:
                 failures += 1
                 self.storing = False
-                LOG.error("not_committed", extra={"error": str(error), "rows": len(self.rows)})
+                LOG.warning("not_committed", extra={"error": str(error), "rows": len(self.rows)})
                 await asyncio.sleep(self.habits.delay(failures))
             else:
                 failures, self.storing = 0, True
@@ -423,6 +431,7 @@ class Worker:
         try:
             for one in ended:
                 self.recent[one.key] = None
+                self.buffered.pop(one.key, None)
                 if one.row["outcome"] == "dead":
                     await self.queue.bury(one.letters[0], one.row["reason"])
                     done += one.letters[1:]
@@ -444,18 +453,23 @@ class Worker:
         while True:
             await asyncio.sleep(self.habits.probe_seconds)
             gauges = await self.engine.gauges()
-            if gauges.get(TOKENS, -1.0) != tokens or not self.flights:
+            if gauges.get(TOKENS, -1.0) != tokens:
                 tokens, self.answered = gauges.get(TOKENS, -1.0), time.monotonic()
             if (self.process and self.process.ended) or not await self.engine.alive():
                 await self.recover("gone")
             elif any(gauges.get(name) for name in SLEEPING):
                 await self.recover("sleeping")
-            elif self.flights and time.monotonic() - self.answered > self.habits.stall_seconds:
+            elif self.stalled():
                 await self.recover("hung")
             elif self.ready or await self.engine.answers(self.model, 2 * self.habits.probe_seconds):
                 self.ready, self.restarts = True, 0
                 self.metrics.ready.set(1)
                 await self.tell()
+
+    def stalled(self) -> bool:
+        """Whether something was sent long ago, and nothing came since."""
+        sent = min((one.sent for one in self.flights.values()), default=float("inf"))
+        return time.monotonic() - max(sent, self.answered) > self.habits.stall_seconds
 
     async def tell(self) -> None:
         """There may be room now."""
@@ -472,7 +486,6 @@ class Worker:
             one.gone = "" if how == "sleeping" else f"engine_{how}"
             one.task.cancel()  # type: ignore[union-attr]  # chosen above
         await asyncio.gather(*(one.task for one in waiting if one.task), return_exceptions=True)
-        self.answered = time.monotonic()
         if self.process and how != "sleeping":
             await self.process.stop(patience=1 if how == "hung" else 0)
             await asyncio.sleep(RESTART_SECONDS[min(self.restarts, len(RESTART_SECONDS) - 1)])
