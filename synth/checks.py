@@ -79,13 +79,13 @@ def verdict(checks: Checks, prompt: str, answer: str, finish: str, schema: Any =
 
 def against_prose(checks: Checks, prompt: str, answer: str) -> str | None:
     grams = eights(answer)
-    if grams and 1 - len(set(grams)) / len(grams) > (checks.max_repeated or 1):
+    if len(grams) - len(set(grams)) > (checks.max_repeated or 1) * len(grams):
         return "repetitive"
     if checks.same_script and (one := script(prompt)) and (other := script(answer)) and one != other:
         return "other_script"
     if grams and checks.max_copied:
         known = set(eights(prompt))
-        if sum(gram in known for gram in grams) / len(grams) > checks.max_copied:
+        if sum(gram in known for gram in grams) > checks.max_copied * len(grams):
             return "copied"
     return None
 

@@ -5,6 +5,7 @@ answered), Failed (it may be, later or elsewhere) and Lost (the connection broke
 """
 
 import asyncio
+import io
 import os
 import signal
 import time
@@ -81,7 +82,7 @@ class Engine:
 
     async def complete(self, body: Mapping[str, Any]) -> Answer:
         """The answer to one chat request. Raises Refused, Failed, Lost."""
-        data = orjson.dumps(body)
+        data = io.BytesIO(orjson.dumps(body))  # bytes of more than 1 MB would be sent in one go
         try:
             async with self.session.post(
                 f"{self.url}/v1/chat/completions", data=data, headers={"Content-Type": "application/json"}

@@ -19,7 +19,26 @@ import orjson
 from aiohttp import web
 
 WORDS = {
-    "en": ["water", "wind", "stone", "river", "light", "morning", "harbour", "garden", "paper", "bridge", "winter", "market", "window", "letter", "music", "road", "cloud", "field"],
+    "en": [
+        "water",
+        "wind",
+        "stone",
+        "river",
+        "light",
+        "morning",
+        "harbour",
+        "garden",
+        "paper",
+        "bridge",
+        "winter",
+        "market",
+        "window",
+        "letter",
+        "music",
+        "road",
+        "cloud",
+        "field",
+    ],
     "zh": list("山水风云日月江河花草木石田园书画琴棋春夏秋冬东西南北天地人和光阴年月长久明清高远"),
 }
 FAULTS = re.compile(r"\[\[(die|hang|garbage|busy|refuse)\]\]")

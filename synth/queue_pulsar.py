@@ -29,7 +29,9 @@ SUBSCRIPTION = "work"
 WINDOW = 500  # sends on their way at once
 SEND_MILLISECONDS = 120_000  # an outage of the broker that a send survives
 CLOSE_SECONDS = 5.0  # then the end of the process closes it
-URGENT_SECONDS = 0.1  # that a further urgent letter may take to come, before a normal one that is here already
+URGENT_SECONDS = (
+    0.1  # that a further urgent letter may take to come, before a normal one that is here already
+)
 HANDED_BACK_MILLISECONDS = 1_000
 BIG = 4 << 20  # bytes; the broker takes 5 MiB with its own fields
 
@@ -203,8 +205,7 @@ class PulsarQueue:
             if lane not in self.pending:
                 self.pending[lane] = asyncio.ensure_future(self.consumers[lane].receive())
         if self.last == LANES[0]:
-            await asyncio.wait([self.pending[LANES[0]]], timeout=CLOSE_SECONDS = 5.0  # then the end of the process closes it
-URGENT_SECONDS)
+            await asyncio.wait([self.pending[LANES[0]]], timeout=URGENT_SECONDS)
         await asyncio.wait(self.pending.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for lane in LANES:
             if self.pending[lane].done():
@@ -241,7 +242,10 @@ URGENT_SECONDS)
             if waiting.done() and not waiting.exception():
                 await self.consumers[lane].negative_acknowledge(waiting.result())
         parts = [*self.consumers.values(), *self.producers.values()]
-        for several in (parts, [self.client]):  # the client alone, with a receive pending, sometimes never ends
+        for several in (
+            parts,
+            [self.client],
+        ):  # the client alone, with a receive pending, sometimes never ends
             closing = [asyncio.ensure_future(one.close()) for one in several]
             await asyncio.wait(closing, timeout=CLOSE_SECONDS) if closing else None
         await asyncio.wait(self.pending.values(), timeout=CLOSE_SECONDS) if self.pending else None

@@ -70,11 +70,7 @@ def locked(store: LocalStore) -> Iterator[None]:
 
 async def submit(task: Task) -> Submitted:
     """Put everything on the queue that is not there yet. Raises ValueError, QueueError, OSError."""
-    first = next(iter(rows.read(task.job.rows)), None)
-    if first and task.job.form == "rows" and (lacking := sorted(task.prompt.fields - set(first[1]))):
-        raise ValueError(
-            f"the template names '{lacking[0]}', and {first[0]} has no such field; {forms.suggest(lacking[0], sorted(first[1]))}"
-        )
+    refuse_misnamed(task)
     queue = await open_queue(task.farm, task.job.variant, create=True)
     try:
         with locked(task.store):
@@ -82,6 +78,18 @@ async def submit(task: Task) -> Submitted:
             return await put(task, queue)
     finally:
         await queue.close()
+
+
+def refuse_misnamed(task: Task) -> None:
+    """ValueError when the template names a field that the very first row has not."""
+    for place, row in islice(rows.read(task.job.rows), 1):
+        try:
+            list(requests.requests(task, row, place))
+        except RowError as error:
+            if error.reason == "missing_field":
+                raise ValueError(
+                    f"{place}: {error}; mend the template, or write {{% if … is defined %}}"
+                ) from error
 
 
 def same_job(task: Task) -> None:

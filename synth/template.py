@@ -11,7 +11,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError, meta, nodes
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -76,15 +76,6 @@ class Prompt:
     @property
     def sources(self) -> dict[str, str]:
         return {name: text for name, text in (("system", self.system), ("template", self.user)) if text}
-
-    @property
-    def fields(self) -> set[str]:
-        """The fields of a row that the templates name."""
-        return {
-            name
-            for text in self.sources.values()
-            for name in meta.find_undeclared_variables(ENVIRONMENT.parse(text))
-        }
 
     @cached_property
     def compiled(self) -> list[tuple[str, Template]]:

@@ -141,6 +141,7 @@ class Worker:
         self.journal = Journal(f"{self.farm.store}/journal")
         self.ward = self.ward or Ward(self.engine.url)
         self.flights: dict[str, Flight] = {}
+        self.errors: list[BaseException] = []
         self.rows: list[Ended] = []
         self.buffered: dict[tuple[str, int], Ended] = {}
         self.recent: OrderedDict[tuple[str, int], None] = OrderedDict()
@@ -175,6 +176,8 @@ class Worker:
                 self.journal.close()
         for one in done:
             one.result()
+        if self.errors:
+            raise self.errors[0]
 
     def leave(self) -> None:
         """Give back what is unfinished after max_yield_seconds, commit, go."""
@@ -249,6 +252,7 @@ class Worker:
                 one.accompanied = True
         asked: Asked = self.ward if deaths else self.engine  # type: ignore[assignment]  # see __post_init__
         flight.task = asyncio.create_task(self.fly(flight, asked))
+        flight.task.add_done_callback(self.landed)
         self.metrics.in_flight.set(len(self.flights))
 
     def open(self, letter: Letter) -> dict[str, Any]:
@@ -299,6 +303,12 @@ class Worker:
             self.flights.pop(letter.id, None)
             self.metrics.in_flight.set(len(self.flights))
             await self.tell()
+
+    def landed(self, task: "Task[None]") -> None:
+        """An error in our own code stops the worker: its letters go back, and it is seen."""
+        if not task.cancelled() and (error := task.exception()):
+            self.errors.append(error)
+            self.leaving.set()
 
     def end(self, flight: Flight, outcome: str, **more: Any) -> None:
         """The letter's last row, for the next segment."""

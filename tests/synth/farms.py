@@ -1,6 +1,7 @@
 """A small world of the farm: rows, a job, engine doubles, workers that die where they are told to, and what a worker process is."""
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 import orjson
 
 from pipeline import forms
+from pipeline.data.store import LocalStore
 from synth import engine_double, requests
 from synth import farm as farms
 from synth.farm import Farm
@@ -43,9 +45,9 @@ def write(path: Path, plain: Any) -> str:
     return str(path)
 
 
-def task(folder: Path, farm: Farm, rows: list[dict[str, Any]], **job: Any) -> Task:
+def task(folder: Path, farm: Farm, said: list[dict[str, Any]], **job: Any) -> Task:
     """A job of these rows, as its file says it."""
-    (folder / "rows.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    (folder / "rows.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in said))
     plain = {
         "job": "j",
         "farm": write(folder / "farm.yaml", forms.dump(farm)),
@@ -54,7 +56,9 @@ def task(folder: Path, farm: Farm, rows: list[dict[str, Any]], **job: Any) -> Ta
         "template": "Say something of {{ text | data }}",
         **job,
     }
-    return requests.read(write(folder / "job.yaml", {key: value for key, value in plain.items() if value is not None}))
+    return requests.read(
+        write(folder / "job.yaml", {key: value for key, value in plain.items() if value is not None})
+    )
 
 
 def texts(count: int, fault: str = "") -> list[dict[str, Any]]:
@@ -117,12 +121,30 @@ class Dying:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def worker_process(farm: str, url: str, death: Sequence[Any]) -> None:
+FULL_UNTIL = [0.0]  # by the monotonic clock
+
+
+class FullDisk(Worker):
+    """A worker whose disk is full for a while."""
+
+    def store(self, job: str) -> LocalStore:
+        return Full(super().store(job).root) if time.monotonic() < FULL_UNTIL[0] else super().store(job)
+
+
+class Full(LocalStore):
+    def temporary(self) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def worker_process(farm: str, url: str, death: Sequence[Any], full_seconds: float, attempts: int) -> None:
     step = {"step": Dying(*death)} if death else {}
-    habits = replace(QUICK, stop_when_empty=False)
-    asyncio.run(work(Post(farms.read(farm), "double", url), habits, Worker, **step))
+    habits = replace(QUICK, stop_when_empty=False, attempts=attempts)
+    FULL_UNTIL[0] = time.monotonic() + full_seconds
+    asyncio.run(work(Post(farms.read(farm), "double", url), habits, FullDisk, **step))
 
 
-def worker(task: Task, url: str, *death: Any) -> AbstractContextManager[BaseProcess]:
+def worker(
+    task: Task, url: str, *death: Any, full_seconds: float = 0, attempts: int = 5
+) -> AbstractContextManager[BaseProcess]:
     """A worker that stays until it is told to leave, or dies at the N-th step of a name: (STEP, N)."""
-    return process(worker_process, task.job.farm, url, death)
+    return process(worker_process, task.job.farm, url, death, full_seconds, attempts)

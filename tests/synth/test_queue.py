@@ -36,7 +36,7 @@ async def drained(queue: Queue, wait: float = SHORT) -> list[Letter]:
 async def settled(queue: Queue, wanted: Counts) -> Counts:
     """The counts, once they are as wanted: a broker counts with some delay."""
     until = time.monotonic() + WAIT
-    while (found := await queue.counts()) != wanted and time.monotonic() < until:
+    while (found := await queue.counts()) != wanted and time.monotonic() < until:  # noqa: ASYNC110  # it tells nobody
         await asyncio.sleep(0.1)
     return found
 
@@ -50,7 +50,8 @@ def test_what_was_sent_comes_once_with_all_that_it_says(farm: Farm):
         assert sorted(await drained(queue), key=lambda one: one.id) == sent
         assert await settled(queue, Counts(0, 0, 0, 0)) == Counts(0, 0, 0, 0)
         await queue.close()
-        assert await drained(again := await open_queue(farm, "v")) == []
+        again = await open_queue(farm, "v")
+        assert await drained(again) == []
         await again.close()
 
     run(body())
@@ -64,7 +65,9 @@ def test_a_sender_that_repeats_itself_adds_only_what_is_new(farm: Farm):
             await queue.close()
         queue = await open_queue(farm, "v", create=True)
         await queue.send(letters(3, 100), "another", 1)
-        assert sorted(one.id for one in await drained(queue)) == [one.id for one in [*letters(15), *letters(3, 100)]]
+        assert sorted(one.id for one in await drained(queue)) == [
+            one.id for one in [*letters(15), *letters(3, 100)]
+        ]
         await queue.close()
 
     run(body())
@@ -78,7 +81,9 @@ def test_what_is_not_acknowledged_comes_again_to_another(farm: Farm):
         await one.ack([held[0]])  # type: ignore[list-item]  # it came
         await one.close()
         other = await open_queue(farm, "v")
-        assert sorted(letter.id for letter in await drained(other, 3)) == sorted(letter.id for letter in held[1:] if letter)
+        assert sorted(letter.id for letter in await drained(other, 3)) == sorted(
+            letter.id for letter in held[1:] if letter
+        )
         await other.close()
 
     run(body())
@@ -114,7 +119,7 @@ def test_what_a_killed_worker_held_comes_to_another_as_it_was(farm: Farm, tmp_pa
         await queue.send(letters(3), "sender", 1)
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
         command = [sys.executable, "-c", HOLD, str(file)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:  # noqa: ASYNC220
             assert process.stdout is not None
             assert await asyncio.to_thread(process.stdout.readline) == b"held\n"
             assert await queue.receive(SHORT) is None
@@ -200,14 +205,14 @@ def with_token(farm: Farm, broker: Broker, subject: str, seconds: int | None = N
 
 
 @pytest.mark.engine("Pulsar")
-@pytest.mark.parametrize("subject, seconds", [("stranger", None), ("admin", -60)])
+@pytest.mark.parametrize(("subject", "seconds"), [("stranger", None), ("admin", -60)])
 def test_a_stranger_and_an_expired_token_are_refused_at_once(
     broker: Broker, tmp_path: Path, subject: str, seconds: int | None
 ):
     """The client itself would try for half a minute and say only that it was too late."""
     farm = Farm(str(tmp_path), broker.farm(namespace="guarded"))
     run(open_and_close(farm))
-    with pytest.raises(QueueError, match="token .* is wrong, expired or lacks a grant"):
+    with pytest.raises(QueueError, match=r"token .* is wrong, expired or lacks a grant"):
         run(open_queue(with_token(farm, broker, subject, seconds), "v"), 10)
 
 
