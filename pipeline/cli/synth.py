@@ -211,6 +211,31 @@ def show(books: "Books", task: "Task") -> None:
 
 
 @synth.command()
+@click.argument("path", type=FILE, metavar="TRIAL")
+def trial(path: str) -> None:
+    """Run a sample of a job through several models, and say which yields most per GPU-hour.
+
+    \b
+      winnow synth trial trial.yaml
+    """
+    with mistakes():
+        import asyncio
+        from pathlib import Path
+
+        from synth import trial as trials
+
+        wanted, task = trials.read(path)
+        outcomes = asyncio.run(trials.run(wanted, task))
+        Path(wanted.output).write_text(trials.page(task, outcomes), encoding="utf-8")
+        for one in outcomes:
+            click.echo(
+                f"{one.variant:<28} {one.passed:7.1%} passed, {one.yields:14,.0f} accepted tokens per GPU-hour"
+            )
+        click.echo(trials.advice(outcomes))
+    click.echo(f"written to {wanted.output}")
+
+
+@synth.command()
 def variants() -> None:
     """List the models that a farm can run.
 
