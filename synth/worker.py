@@ -391,7 +391,8 @@ class Worker:
         failures = 0
         while True:
             await asyncio.sleep(min(0.1, self.habits.commit_seconds))
-            due = time.monotonic() - self.committed > self.habits.commit_seconds
+            idle = self.habits.stop_when_empty and not self.flights
+            due = idle or time.monotonic() - self.committed > self.habits.commit_seconds
             if not self.rows or not (due or len(self.rows) >= self.habits.commit_rows):
                 continue
             try:

@@ -43,6 +43,7 @@ def test_the_books_balance_whatever_fails(
         farms.command(urls[1], "hang")
         stay = {"attempts": PATIENT}
         stack.enter_context(farms.worker(task, urls[1], **stay))
+        leaving = stack.enter_context(farms.worker(task, urls[0], **stay))
         stack.enter_context(farms.worker(task, urls[2], full_seconds=2, **stay))
         for step in STEPS:
             with farms.worker(task, urls[0], step, 25, **stay) as process:
@@ -55,7 +56,6 @@ def test_the_books_balance_whatever_fails(
                 broker.kill()
                 broker.start()
         farms.command(urls[1], "ok")
-        leaving = stack.enter_context(farms.worker(task, urls[0], **stay))
         stack.enter_context(farms.worker(task, urls[0], **stay))
         wait_for_rows(task, count * 3 // 4)
         os.kill(leaving.pid or 0, signal.SIGTERM)

@@ -42,7 +42,13 @@ def test_a_sample_through_two_engines_and_a_page(tmp_path: Path):
     assert said.exit_code == 0, said.output
     assert "fast yields most" in said.output
     page = (tmp_path / "trial.html").read_text(encoding="utf-8")
-    for word in ("fast yields most", "Why answers were refused", "cost per 1,000 accepted", "rows.jsonl:", "slow"):
+    for word in (
+        "fast yields most",
+        "Why answers were refused",
+        "cost per 1,000 accepted",
+        "rows.jsonl:",
+        "slow",
+    ):
         assert word in page
 
 
