@@ -1,17 +1,18 @@
 """`winnow mix …`: from proxy runs to a mixture. Thin: `mixtures` is loaded when a command is called."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from pipeline.cli import curable
 
 if TYPE_CHECKING:
     from mixtures.choice import Choice
     from pipeline.lock import Lock
 
 FILE = click.Path(exists=True, dir_okay=False)
-EXTRAS = {"torch": "models"}  # of other modules: mix
+mistakes = partial(curable, "mix")
 
 
 @click.group()
@@ -25,19 +26,6 @@ def mix() -> None:
       winnow mix solve mixture.yaml                             the mixture, as mixture.lock.json
       winnow mix report mixture.lock.json --fit fit.json        one HTML page
     """
-
-
-@contextmanager
-def mistakes() -> Iterator[None]:
-    """Say what the user can cure, and end."""
-    from pipeline.cli import fail
-
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        fail(f"needs {error.name}: pip install 'winnow[{EXTRAS.get(error.name or '', 'mix')}]'")
-    except (ValueError, OSError) as error:
-        fail(error)
 
 
 @mix.command()
