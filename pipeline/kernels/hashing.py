@@ -163,3 +163,18 @@ def blend_lists(offsets: Any, items: Any) -> Any:
             state = stir(state, items[at])
         out[row] = finish(state)
     return out
+
+
+@njit(cache=True, nogil=True)
+def table_size(keys: Any) -> Any:
+    """The power of two that leaves half of an open-addressed table of these keys empty."""
+    size = 2
+    while size < 2 * keys:
+        size *= 2
+    return size
+
+
+@njit(cache=True, nogil=True)
+def turn(value: Any, by: Any) -> Any:
+    """The bits of a uint64 moved up in a circle."""
+    return value << np.uint64(by) | value >> np.uint64(64 - by)

@@ -23,7 +23,7 @@ from pipeline.data.store import LocalStore
 from pipeline.forms import suggest
 from pipeline.readers import Reading
 from pipeline.readers.shape import COLUMN_TYPES, OWN_COLUMNS, check_installed
-from pipeline.run.folder import locked
+from pipeline.run.folder import locked, note_start
 from pipeline.ship import manifest as manifests
 from pipeline.ship import views
 from pipeline.ship.tokenize import load
@@ -251,6 +251,7 @@ def finished(job: Job, planned: Plan) -> dict[str, Any] | None:
 def begin(job: Job, planned: Plan) -> None:
     """Sweep what a killed run left, and publish the plan."""
     store = job.work.store
+    note_start(store)
     store.sweep()
     for alias in planned.aliases:
         receipts.publish(store, alias)
