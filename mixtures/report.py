@@ -5,12 +5,33 @@ from typing import Any
 
 from mixtures.choice import EFFECT
 from pipeline import charts, page
-from pipeline.lock import Lock
+from pipeline.lock import Lock, LockError
 
 
 def report(lock: Lock, fit: Mapping[str, Any] | None) -> str:
     """`fit`: what `winnow mix fit` wrote; without it the page has the mixture alone."""
     return page.page("A mixture and how far it can be trusted", sections(lock, fit))
+
+
+def check(lock: Lock, file: str) -> None:
+    """Raise LockError when the lock lacks what is drawn: those of others may hold shares alone."""
+    drawn = (
+        "spread",
+        "near_optimal",
+        "prior",
+        "group",
+        "forced",
+        "targets",
+        "methods",
+        "method",
+        "binding",
+        "more_data",
+        "notes",
+    )
+    if missing := [key for key in drawn if key not in lock.more]:
+        raise LockError(
+            f"{file}: has no '{missing[0]}', which the report draws; solve it anew (`winnow mix solve`)"
+        )
 
 
 def sections(lock: Lock, fit: Mapping[str, Any] | None) -> Iterator[page.Section]:
@@ -56,7 +77,7 @@ def shares(lock: Lock) -> page.Section:
     )
     return page.Section("Shares", [
         *forced,
-        page.text(f"Dots: the mixture. Ticks: the prior. Bars: 90 % of its optima over {more['spread']['refits']} refits on noisy losses."),
+        page.text(f"Dots: the mixture. Ticks: the prior. Bars: the middle 90 % of its optima over {more['spread']['refits']} refits on noisy losses."),
         page.figure(charts.spreads(rows(spread), "Shares with spread against the prior", "share", percent=True)),
         page.text(
             f"The near-optimal region: how far each share goes among {more['near_optimal']['mixtures']:,} mixtures that one refit "

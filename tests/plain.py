@@ -14,7 +14,7 @@ from pipeline.data.keys import digest
 from pipeline.recipe import Recipe
 from pipeline.run.driver import DEFAULT, Job, Settings, prepare, run_planned
 from pipeline.run.folder import locked
-from pipeline.steps import compare, decide, pairs, shards, statistics, tokens
+from pipeline.steps import compare, decide, late, pairs, shards, statistics, tokens
 from pipeline.steps.ingest import ingest
 from pipeline.steps.placed import PlacedStage
 from pipeline.steps.plan import Plan
@@ -36,7 +36,9 @@ def walk(job: Job, planned: Plan) -> None:
     for stage in work.placed.stages:
         if stage.kind == "comparison" and not compare.done(work, stage, corpus):
             run_comparison(work, stage, pieces, corpus)
-        elif stage.statistics and stage.kind != "sample":
+        for piece in pieces:
+            late.measure(piece, work, stage, corpus)
+        if stage.statistics and stage.kind != "sample":
             run_statistics(work, stage, pieces, corpus)
     for piece in pieces:
         tokens.tokenize(piece, work, corpus)

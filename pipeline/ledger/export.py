@@ -68,7 +68,7 @@ def chosen(run: Run, choice: Choice) -> Iterator[tuple[Piece, pa.RecordBatch]]:
         asked = choice.mask(decided)
         if not asked.any():
             continue
-        cuts = None if choice.dropped else piece_view(run.work, piece).cuts(run.work.placed.edits)
+        cuts = None if choice.dropped else piece_view(run.work, piece, run.corpus).cuts(run.work.placed.edits)
         columns = tables.open_table(run.store, piece.documents).schema_arrow.names
         said, row = decided.filter(pa.array(asked)), 0
         for found in texts(piece, run.work, asked, cuts, columns):

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.charts import brief
+from pipeline.data import tables
 from pipeline.data.keys import describe
 from pipeline.ledger import Run
 from pipeline.ledger.why import stage_said
@@ -250,7 +251,7 @@ def sample(found: Diff, fates: tuple[str, str], places: tuple[tuple[int, int], t
             values.append(ABSENT)
             continue
         piece = run.pieces[number]
-        one = single(piece_view(run.work, piece), row)
+        one = single(piece_view(run.work, piece, run.corpus), row)
         told = {name: one.documents[name][0].as_py() for name in ("id", "source", "url")}
         said = (value(run, piece, one, *names) for names in deciding)
         values.append("; ".join(dict.fromkeys(filter(None, said))) or "–")
@@ -284,10 +285,17 @@ def brief_or_nothing(compared: Compared) -> str:
 def other_value(run: Run, piece: Piece, one: View, stage: PlacedStage) -> str:
     """Of comparisons the survivor and how alike it is; of other stages whether they give the reason."""
     decision = {"stage": None, "reason": None, "copies": 0}
-    said = stage_said(run, piece, one, stage, decision)
-    if stage.kind == COMPARISON and said.reason:
+    text = text_of(run, piece, one) if stage.cuts else ""
+    said = stage_said(run, piece, one, stage, decision, text)
+    if stage.kind == COMPARISON and said.reason and not stage.cuts:
         return f"{said.values['similarity']:.2f} like {said.values['survivor']}"
     return said.reason or "passes"
+
+
+def text_of(run: Run, piece: Piece, one: View) -> str:
+    """The text of the one document of a view."""
+    rows = tables.read(run.store, piece.documents, ["id", "text"])
+    return str(rows["text"][pc.index(rows["id"], one.documents["id"][0]).as_py()].as_py())
 
 
 # Recipes and packs

@@ -17,7 +17,7 @@ from pipeline.charts import OTHER
 from pipeline.data import tables
 from pipeline.data.ids import file_digest
 from pipeline.rules.shapes import Compared, Comparisons
-from pipeline.steps.judge import emptied, marked, piece_view, read_marks, read_statistics, reasons
+from pipeline.steps.judge import emptied, piece_view, read_marks, read_statistics, reasons
 from pipeline.steps.placed import COMPARISON, EDITOR, SAMPLE, PlacedMeasure, PlacedStage
 from pipeline.steps.view import View
 from pipeline.steps.work import PIECE_ROWS
@@ -109,7 +109,7 @@ class Seen:
         """`numbers`: which of the run's pieces; `rows`: only the first ones of each."""
         self.walk, self.run, self.numbers = walk, walk.run, numbers
         work = self.run.work
-        views = [piece_view(work, self.run.pieces[number]) for number in numbers]
+        views = [piece_view(work, self.run.pieces[number], self.run.corpus) for number in numbers]
         names = views[0].documents.schema.names
         documents = [view.documents.select(names).slice(0, rows) for view in views]
         self.starts = np.cumsum([0, *(one.num_rows for one in documents)])
@@ -167,8 +167,8 @@ class Seen:
         if stage.kind == SAMPLE:
             return Answer(self.stage == self.walk.stages.index(stage), applies, {})
         if stage.kind == COMPARISON:
-            given = marked(self.view.documents["id"], self.marks(stage))["reason"].combine_chunks()
-            return Answer(np.asarray(given.is_valid()), applies, {})
+            said = reasons(self.view, stage, self.marks, self.statistics)
+            return Answer(np.asarray(said.is_valid()), applies, {})
         if not hasattr(stage.rule, "compares"):
             said = reasons(self.view, stage, no_marks, self.statistics)
             return Answer(np.asarray(said.is_valid()), applies, {})

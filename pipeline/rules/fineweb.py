@@ -9,6 +9,7 @@ from pipeline.measures.grams import REPEATED, TOP
 from pipeline.measures.jieba import JiebaWords
 from pipeline.measures.lines import RepeatedLines
 from pipeline.measures.surface import Surface
+from pipeline.rules.gopher import Words, surface
 from pipeline.rules.shapes import Compared, Comparisons, above, below, check_order, first_of, per
 
 
@@ -110,7 +111,9 @@ class FineWeb2Chinese:
         return first_of(**self.compares(seen))
 
     def compares(self, seen: pa.RecordBatch) -> Comparisons:
-        return {**self.repetition(seen), **self.lines(seen), **self.words(seen)}
+        names = ("words", "plain_words", "plain_characters", "alphabetic_words", "stop_words")
+        words = Words(*(seen[f"jieba_{name}"] for name in names))
+        return {**self.repetition(seen), **self.lines(seen), **surface(self, words, seen)}
 
     def repetition(self, seen: pa.RecordBatch) -> dict[str, Compared]:
         """Masks of the first ten reasons."""
@@ -131,22 +134,4 @@ class FineWeb2Chinese:
             "too_few_ended_lines": below(per(seen["terminal_lines"], seen["lines"]), self.min_ended_lines),
             "repeated_line_characters": above(repeated, self.max_repeated_line_characters),
             "too_many_newlines": above(newlines, self.max_newlines),
-        }
-
-    def words(self, seen: pa.RecordBatch) -> dict[str, Compared]:
-        """Masks of the reasons of GopherQuality, with jieba's words."""
-        words, plain, lines = seen["jieba_words"], seen["jieba_plain_words"], seen["lines"]
-        length = per(seen["jieba_plain_characters"], plain)
-        alphabetic = per(seen["jieba_alphabetic_words"], words)
-        return {
-            "too_few_words": below(plain, self.min_words),
-            "too_many_words": above(plain, self.max_words),
-            "words_too_short": below(length, self.min_word_length),
-            "words_too_long": above(length, self.max_word_length),
-            "too_many_symbols": above(per(seen["symbols"], words), self.max_symbol_ratio),
-            "too_many_ellipses": above(per(seen["ellipses"], words), self.max_ellipsis_ratio),
-            "too_many_bullet_lines": above(per(seen["bullet_lines"], lines), self.max_bullet_lines),
-            "too_many_ellipsis_lines": above(per(seen["ellipsis_lines"], lines), self.max_ellipsis_lines),
-            "too_few_alphabetic_words": below(alphabetic, self.min_alphabetic_words),
-            "too_few_stop_words": below(seen["jieba_stop_words"], self.min_stop_words),
         }

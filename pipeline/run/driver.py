@@ -30,7 +30,7 @@ from pipeline.ship.tokenize import load
 from pipeline.steps.compare import done
 from pipeline.steps.decide import decisions_of
 from pipeline.steps.ingest import pieces_of, receipt_of
-from pipeline.steps.judge import marks_of
+from pipeline.steps.judge import marks_of, own_cuts
 from pipeline.steps.measure import columns_of, missing
 from pipeline.steps.placed import COMPARISON, Placed, PlacedStage, PlaceError, place
 from pipeline.steps.plan import Plan, PlanError, guess_format, plan
@@ -323,7 +323,11 @@ def layout(job: Job, planned: Plan, corpus: Corpus, shards: Sequence[Mapping[str
         shards=[shard["path"] for shard in shards],
         columns={
             stage.name: [
-                [f"{columns_of(home, piece.name)}.parquet" for piece in pieces] for home in stage.measures
+                [
+                    f"{columns_of(home, piece.name, own_cuts(work, home.edits, corpus, piece.name))}.parquet"
+                    for piece in pieces
+                ]
+                for home in stage.measures
             ]
             for stage in placed.stages
             if stage.kind != COMPARISON

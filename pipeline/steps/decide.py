@@ -50,7 +50,7 @@ def decide(piece: Piece, work: Work, corpus: Corpus) -> Receipt:
 def decisions(view: View, verdicts: Verdicts, work: Work, piece: Piece, corpus: Corpus) -> pa.RecordBatch:
     """DECISIONS rows, in the piece's order."""
     ids, alive = view.documents["id"], verdicts.alive
-    tokens = pc.if_else(pa.array(alive), lengths(work, piece, ids), pa.scalar(None, pa.int32()))
+    tokens = pc.if_else(pa.array(alive), lengths(work, piece, corpus, ids), pa.scalar(None, pa.int32()))
     copies = np.where(alive, copies_of(view, verdicts, work, corpus, tokens), 0).astype(np.int32)
     stage, reason = sampled(verdicts, copies, work.placed)
     if work.taken:
