@@ -28,6 +28,9 @@ class Duplicates:
     similar: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))
     sizes: Counter[int] = field(default_factory=Counter)  # marks by the size of their group
     largest: list[tuple[int, bytes]] = field(default_factory=list)  # (size, survivor), largest first
+    stretches: Counter[str] = field(
+        default_factory=Counter
+    )  # of text, cut by a comparison that cuts: by source
 
     @staticmethod
     def over(walk: Walk) -> list["Duplicates"]:
@@ -37,6 +40,11 @@ class Duplicates:
 
     def add(self, seen: Seen) -> None:
         marks = seen.marks(self.stage)
+        if self.stage.cuts:
+            sources = np.repeat(seen.walk.sources_of(marks["id"].combine_chunks()), np.asarray(pc.list_value_length(marks["cuts"])))  # fmt: skip
+            names, counts = np.unique(sources, return_counts=True)
+            self.stretches.update({seen.walk.sources.names[name]: int(count) for name, count in zip(names, counts, strict=True)})  # fmt: skip
+            return
         marks = marks.filter(pc.and_(pc.is_valid(marks["reason"]), pc.is_valid(marks["survivor"])))
         marks = marks.combine_chunks()
         if not marks.num_rows:
@@ -74,6 +82,11 @@ def comparison(walk: Walk, one: Duplicates) -> list[str]:
     name, groups = one.stage.name, one.groups()
     fell = int(one.similar.sum())
     parts = [page.heading(name, f"duplicates-{page.slug(name)}")]
+    if one.stretches:
+        rows = [{"name": source, "after": count} for source, count in one.stretches.most_common()]
+        picture = charts.bars(rows, f"{name}: text cut by source", "stretches of text")
+        said = f"Cut text that stands elsewhere, too: {one.stretches.total():,} times. The documents stay."
+        return [*parts, page.text(said), page.figure(picture)]
     if not fell:
         return [*parts, page.text("It found no duplicates.", "note")]
     rows = [
