@@ -7,7 +7,6 @@ without the start, which a night has once.
 
 import asyncio
 import heapq
-import html
 import os
 import time
 from collections import Counter
@@ -16,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 
-from pipeline import charts, forms
+from pipeline import forms
+from pipeline import page as pages
 from synth import checks, requests, rows, variants
 from synth.engine import Answer, Engine, RequestError
 from synth.requests import Request, Task
@@ -209,18 +209,17 @@ def page(task: Task, outcomes: Sequence[Outcome]) -> str:
     ]  # fmt: skip
     why = [(one.variant, reason, count) for one in outcomes for reason, count in sorted(one.reasons.items())]
     places = sorted({place for one in outcomes for place in one.answers})[:SHOWN]
-    return charts.page(f"Trial of {task.job.job}", [
-        charts.Section("What each yields", [charts.text(advice(outcomes)), charts.table(head, lines)]),
-        charts.Section("Why answers were refused", [charts.table(("variant", "reason", "answers"), why)]),
-        charts.Section("Answers side by side", [side_by_side(place, outcomes) for place in places]),
+    return pages.page(f"Trial of {task.job.job}", [
+        pages.Section("What each yields", [pages.text(advice(outcomes)), pages.table(head, lines)]),
+        pages.Section("Why answers were refused", [pages.table(("variant", "reason", "answers"), why)]),
+        pages.Section("Answers side by side", [part for place in places for part in side_by_side(place, outcomes)]),
     ])  # fmt: skip
 
 
-def side_by_side(place: str, outcomes: Sequence[Outcome]) -> str:
-    cells = []
+def side_by_side(place: str, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """What every variant answered to one request."""
+    yield pages.text(place, "note")
     for one in outcomes:
         text, reason = one.answers.get(place, ("", "not asked"))
-        mark = f'<p class="warning">{html.escape(reason)}</p>' if reason else ""
-        cells.append(f'<td style="vertical-align:top;text-align:left"><b>{html.escape(one.variant)}</b>{mark}'
-                     f'<div style="white-space:pre-wrap">{html.escape(text[:EXCERPT])}</div></td>')  # fmt: skip
-    return f'<p class="note">{html.escape(place)}</p><table><tr>{"".join(cells)}</tr></table>'
+        note = f"{one.variant}: {reason}" if reason else one.variant
+        yield pages.excerpt(note, [(text[:EXCERPT], "")])
