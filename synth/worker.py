@@ -167,9 +167,9 @@ class Worker:
             try:
                 await self.commit()
             finally:
-                await self.queue.close()
-                await self.ward.close()  # type: ignore[union-attr]  # set by __post_init__
                 self.journal.close()
+                await self.ward.close()  # type: ignore[union-attr]  # set by __post_init__
+                await self.queue.close()
         for one in done:
             one.result()
         if self.errors:
