@@ -49,7 +49,7 @@ class Fleet:
     workers: Workers = field(default_factory=Workers)
 
     def __post_init__(self) -> None:
-        if not 0 < self.reserve_gpus < self.gpus or self.gpus % self.node_gpus:
+        if not 0 <= self.reserve_gpus < self.gpus or self.gpus % self.node_gpus:
             raise ValueError("gpus must be whole nodes, and more than reserve_gpus")
 
     def requests_per_gpu(self, peak: float) -> float:

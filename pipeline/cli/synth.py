@@ -5,6 +5,7 @@ from functools import partial
 import click
 
 from pipeline.cli import curable
+from pipeline.cli.synth_replay import replay
 
 FILE = click.Path(exists=True, dir_okay=False)
 mistakes = partial(curable, "synth")
@@ -29,3 +30,6 @@ def submit(path: str) -> None:
     """Put the requests of JOB (YAML) on the farm's queue; what was put there before is not put again."""
     with mistakes():
         raise NotImplementedError(path)
+
+
+synth.add_command(replay)
