@@ -84,7 +84,8 @@ def decide(seen: Seen, limits: Limits, forecast: Forecast) -> Decision:
     enough = f"{seen.backlog:,} requests are left: enough for {useful} workers"
     if (hold := min(keep, useful)) < seen.workers:
         return Decision(hold, (f"shed {seen.workers - hold} of {seen.workers}", kept if keep < useful else enough))
-    grow, grown = min((keep, kept), ceiling(seen, limits, forecast, limits.payback_minutes, likely=True))
+    later = ceiling(seen, limits, forecast, limits.payback_minutes, likely=True)
+    grow, grown = later if later[0] < keep else (keep, kept)
     target = min(grow, useful)
     if target <= seen.workers:
         return Decision(seen.workers, (f"stay at {seen.workers}", grown if grow < useful else enough))

@@ -65,6 +65,8 @@ def learn(loads: np.ndarray, first: int = 0, quantile: float = 0.98) -> Forecast
 
     Raises ValueError for less than a week, or a week without load.
     """
+    start = int(np.argmin(np.isnan(loads))) if len(loads) else 0  # a young Prometheus knows nothing of the first days
+    loads, first = loads[start:], first + start
     if len(loads) < WEEK:
         raise ValueError(f"{len(loads) / 1440:.1f} days of load; a forecast is learnt from at least 7")
     if not np.nanmax(loads, initial=0.0) > 0:

@@ -130,13 +130,11 @@ class Replay:
         repairs: set[int] = set()
         ticks = (range(second, 60 * len(self.loads), 60) for second in (0, AUTOSCALE_AT, SCHEDULE_AT))
         self.clock = sorted({*self.failures, *chain.from_iterable(ticks)})
-        now = 0
+        since, state = 0, self.state(0)
         while self.clock:
-            then = heapq.heappop(self.clock)
-            if then >= 60 * len(self.loads):
+            now = heapq.heappop(self.clock)
+            if now >= 60 * len(self.loads):
                 break
-            self.account(now, then)
-            now = then
             self.serving.settle(now)
             self.workers.settle(now)
             minute, second = divmod(now, 60)
@@ -145,6 +143,7 @@ class Replay:
                 repairs.add(self.at(now + int(60 * self.fleet.repair_minutes)))
             if now in repairs:
                 self.alive += self.fleet.node_gpus
+                repairs.remove(now)
             if second == 0:
                 self.crash(minute, now)
             if second == AUTOSCALE_AT:
@@ -152,8 +151,17 @@ class Replay:
             if second == SCHEDULE_AT:
                 self.schedule(now, minute, policy)
             self.place(now)
-        self.account(now, 60 * len(self.loads))
+            if (changed := self.state(minute)) != state:
+                self.account(state, since, now)
+                since, state = now, changed
+        self.account(state, since, 60 * len(self.loads))
         return Days(np.array(self.loads), np.array(self.table), self.idle)
+
+    def state(self, minute: int) -> tuple[int, ...]:
+        """All that a row of the table is made from; it differs at least from minute to minute."""
+        serving, workers = self.serving, self.workers
+        return (minute, self.alive, serving.holding, serving.ready, serving.waiting,
+                workers.ready, workers.coming, workers.going)  # fmt: skip
 
     def at(self, second: int) -> int:
         heapq.heappush(self.clock, second)
@@ -163,21 +171,22 @@ class Replay:
     def free(self) -> int:
         return self.alive - self.serving.holding - self.workers.holding
 
-    def account(self, start: int, end: int) -> None:
-        """Between two events nothing changes, and no minute ends."""
-        if end == start:
-            return
-        minute, share = start // 60, (end - start) / 60
-        serving, workers, load = self.serving, self.workers, self.loads[start // 60]
-        short = load > serving.ready * self.rate
-        changes = (
-            serving.holding * share, workers.ready * share, workers.coming * share, workers.going * share,
-            self.free * share, (end - start) * short, serving.waiting * (end - start), 0, 0,
-            share * waiting_time(load / max(serving.ready * self.rate, 1e-9), serving.ready),
-        )  # fmt: skip
-        self.table[minute] = [have + more for have, more in zip(self.table[minute], changes, strict=True)]
-        self.spent += workers.holding * share / 60
-        left = max(0, self.alive - serving.holding - serving.waiting)
+    def account(self, state: tuple[int, ...], start: int, end: int) -> None:
+        """Write down the time in which nothing changed."""
+        minute, alive, holding, ready, waiting, synthesising, starting, leaving = state
+        seconds, row, load, capacity = end - start, self.table[minute], self.loads[minute], ready * self.rate
+        share = seconds / 60
+        farm = synthesising + starting + leaving
+        row[0] += holding * share
+        row[1] += synthesising * share
+        row[2] += starting * share
+        row[3] += leaving * share
+        row[4] += (alive - holding - farm) * share
+        row[5] += seconds * (load > capacity)
+        row[6] += waiting * seconds
+        row[9] += share * waiting_time(load / max(capacity, 1e-9), ready)
+        self.spent += farm * share / 60
+        left = max(0, alive - holding - waiting)
         if not self.idle or self.idle[-1][1] != left:
             self.idle.append((start, left))
 

@@ -6,6 +6,7 @@ import click
 
 from pipeline.cli import curable
 from pipeline.cli.synth_replay import replay
+from pipeline.cli.synth_schedule import schedule
 
 FILE = click.Path(exists=True, dir_okay=False)
 mistakes = partial(curable, "synth")
@@ -32,4 +33,5 @@ def submit(path: str) -> None:
         raise NotImplementedError(path)
 
 
+synth.add_command(schedule)
 synth.add_command(replay)
