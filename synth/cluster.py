@@ -82,12 +82,19 @@ class Cluster:
         loaded.retries = 0  # the next look is the retry
         api = client.ApiClient(loaded)
         self.place = place
-        self.core, self.apps, self.leases = client.CoreV1Api(api), client.AppsV1Api(api), client.CoordinationV1Api(api)
+        self.core, self.apps, self.leases = (
+            client.CoreV1Api(api),
+            client.AppsV1Api(api),
+            client.CoordinationV1Api(api),
+        )
 
     def look(self) -> Look:
         with errors("looking at the cluster"):
             nodes = self.core.list_node(
-                label_selector=self.place.nodes, resource_version="0", _preload_content=False, _request_timeout=TIMEOUT
+                label_selector=self.place.nodes,
+                resource_version="0",
+                _preload_content=False,
+                _request_timeout=TIMEOUT,
             )
             ours = self.scale_of(self.place.workers)
             serving = sum(
@@ -96,7 +103,10 @@ class Cluster:
                 for scale in (self.scale_of(one),)
             )
             return Look(
-                alive_gpus(orjson.loads(nodes.data)), serving, ours.spec.replicas or 0, ours.status.replicas or 0
+                alive_gpus(orjson.loads(nodes.data)),
+                serving,
+                ours.spec.replicas or 0,
+                ours.status.replicas or 0,
             )
 
     def scale_of(self, one: Workload) -> Any:
@@ -139,7 +149,11 @@ class Lease:
     def take(self, now: float, notes: Mapping[str, str] | None) -> bool:
         from kubernetes.client import ApiException
 
-        api, name, namespace = self.cluster.leases, self.cluster.place.lease, self.cluster.place.workers.namespace
+        api, name, namespace = (
+            self.cluster.leases,
+            self.cluster.place.lease,
+            self.cluster.place.workers.namespace,
+        )
         moment = datetime.now(UTC)
         try:
             with errors("reading the lease", but=404):
@@ -162,7 +176,9 @@ class Lease:
         spec.renew_time, spec.lease_duration_seconds = moment, self.cluster.place.lease_seconds
         if mine and notes is not None:
             lease.metadata.annotations = dict(notes)
-        return self.write(lambda: api.replace_namespaced_lease(name, namespace, lease, _request_timeout=TIMEOUT))
+        return self.write(
+            lambda: api.replace_namespaced_lease(name, namespace, lease, _request_timeout=TIMEOUT)
+        )
 
     def write(self, call: Any) -> bool:
         """False if another was faster: the API server compares the version that was read."""
@@ -177,7 +193,11 @@ class Lease:
 
     def give_up(self) -> None:
         """Leave at once what the next scheduler would wait for."""
-        api, name, namespace = self.cluster.leases, self.cluster.place.lease, self.cluster.place.workers.namespace
+        api, name, namespace = (
+            self.cluster.leases,
+            self.cluster.place.lease,
+            self.cluster.place.workers.namespace,
+        )
         with errors("giving the lease up"):
             lease = api.read_namespaced_lease(name, namespace, _request_timeout=TIMEOUT)
             if lease.spec.holder_identity == self.identity:

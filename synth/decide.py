@@ -18,12 +18,16 @@ class Limits:
 
     requests_per_gpu: float  # requests/s that one GPU serves within the latency objective
     on: bool = True  # the kill switch
-    headroom: float = 0.25  # what serving's autoscaler keeps above the load; its inverse is the target utilisation 0.8
+    headroom: float = (
+        0.25  # what serving's autoscaler keeps above the load; its inverse is the target utilisation 0.8
+    )
     minimum_gpus: int = 1  # serving's least
     reserve_gpus: int = 2  # GPUs left free whatever the forecast says
     gpus_per_worker: int = 1
     startup_seconds: float = 120
-    drain_seconds: float = 60  # planned; a preempting serving pod waits the worker's max_yield_seconds instead
+    drain_seconds: float = (
+        60  # planned; a preempting serving pod waits the worker's max_yield_seconds instead
+    )
     every_seconds: float = 60
     payback: float = 2  # a worker is started if the GPUs stay idle for this many times its startup and drain
     settle_minutes: float = 3  # between two growths: at most 60 / settle_minutes an hour
@@ -36,7 +40,9 @@ class Limits:
         if self.requests_per_gpu <= 0 or self.gpus_per_worker < 1 or self.requests_per_worker < 1:
             raise ValueError("requests_per_gpu, gpus_per_worker and requests_per_worker must be above 0")
         if min(self.reserve_gpus, self.minimum_gpus, self.settle_minutes, self.drain_seconds) < 0:
-            raise ValueError("reserve_gpus, minimum_gpus, settle_minutes and drain_seconds cannot be negative")
+            raise ValueError(
+                "reserve_gpus, minimum_gpus, settle_minutes and drain_seconds cannot be negative"
+            )
 
     def serving_gpus(self, load: float) -> int:
         """What serving's autoscaler will ask for at this load."""
@@ -83,7 +89,9 @@ def decide(seen: Seen, limits: Limits, forecast: Forecast) -> Decision:
     useful = useful_workers(seen, limits)
     enough = f"{seen.backlog:,} requests are left: enough for {useful} workers"
     if (hold := min(keep, useful)) < seen.workers:
-        return Decision(hold, (f"shed {seen.workers - hold} of {seen.workers}", kept if keep < useful else enough))
+        return Decision(
+            hold, (f"shed {seen.workers - hold} of {seen.workers}", kept if keep < useful else enough)
+        )
     later = ceiling(seen, limits, forecast, limits.payback_minutes, likely=True)
     grow, grown = later if later[0] < keep else (keep, kept)
     target = min(grow, useful)
@@ -94,7 +102,9 @@ def decide(seen: Seen, limits: Limits, forecast: Forecast) -> Decision:
     return Decision(target, (f"start {target - seen.workers} beside {seen.workers}", grown))
 
 
-def ceiling(seen: Seen, limits: Limits, forecast: Forecast, minutes: float, likely: bool = False) -> tuple[int, str]:
+def ceiling(
+    seen: Seen, limits: Limits, forecast: Forecast, minutes: float, likely: bool = False
+) -> tuple[int, str]:
     """(workers that leave serving what it may need within so many minutes, and the reserve; the sentence)."""
     blind = blind_minutes(seen.loads)
     if blind > limits.blind_minutes:

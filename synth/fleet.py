@@ -2,12 +2,12 @@
 
 import csv
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
 from pipeline import forms
 from synth.decide import Limits
-from synth.forecast import SILENT
 
 
 @dataclass(frozen=True)
@@ -115,14 +115,17 @@ def read_trace(path: str, models: tuple[str, ...] = ()) -> tuple[list[Trace], li
         rows = list(csv.DictReader(file))
     names = [name for name in (rows[0] if rows else {}) if name != "t_seconds"]
     if not rows or "t_seconds" not in rows[0] or not names:
-        raise ValueError(f"{path}: must be CSV with the columns t_seconds and one of requests/s for each model")
+        raise ValueError(
+            f"{path}: must be CSV with the columns t_seconds and one of requests/s for each model"
+        )
     if unknown := [model for model in models if model not in names]:
         raise ValueError(f"{path}: no column {unknown[0]!r}; there are {', '.join(names)}")
     times = [_number(path, line, "t_seconds", row) for line, row in enumerate(rows, 2)]
     step = int(times[1] - times[0]) if len(times) > 1 else 0
-    if step < 60 or step % 60 or any(after - before != step for before, after in zip(times, times[1:], strict=False)):
+    if step < 60 or step % 60 or any(after - before != step for before, after in pairwise(times)):
         raise ValueError(f"{path}: t_seconds must go up by one step of whole minutes, without gaps")
-    traces, short = [], []
+    traces: list[Trace] = []
+    short: list[Trace] = []
     for name in models or names:
         rates = np.array([_number(path, line, name, row) for line, row in enumerate(rows, 2)])
         trace = Trace(name, step, np.trim_zeros(rates, "b"))

@@ -65,7 +65,9 @@ def learn(loads: np.ndarray, first: int = 0, quantile: float = 0.98) -> Forecast
 
     Raises ValueError for less than a week, or a week without load.
     """
-    start = int(np.argmin(np.isnan(loads))) if len(loads) else 0  # a young Prometheus knows nothing of the first days
+    start = (
+        int(np.argmin(np.isnan(loads))) if len(loads) else 0
+    )  # a young Prometheus knows nothing of the first days
     loads, first = loads[start:], first + start
     if len(loads) < WEEK:
         raise ValueError(f"{len(loads) / 1440:.1f} days of load; a forecast is learnt from at least 7")
@@ -83,7 +85,7 @@ def learn(loads: np.ndarray, first: int = 0, quantile: float = 0.98) -> Forecast
 
 def week_profile(days: np.ndarray) -> np.ndarray:
     """float64[slots of a week]: half the weekday's own hour around each slot, half that hour on all days."""
-    slots = np.nan_to_num(_mean(days.reshape(-1, 7, 1440 // SLOT, SLOT), (0, 3)), nan=_mean(days))
+    slots = np.nan_to_num(_mean(days.reshape(-1, 7, 1440 // SLOT, SLOT), (0, 3)), nan=float(_mean(days)))
     kernel = np.ones(7) / 7
     own = slots.ravel()
     own = np.convolve(np.concatenate([own[-3:], own, own[:3]]), kernel, "valid")
@@ -94,13 +96,16 @@ def week_profile(days: np.ndarray) -> np.ndarray:
 
 def _mean(values: np.ndarray, axis: tuple[int, ...] | None = None) -> np.ndarray:
     counts = (~np.isnan(values)).sum(axis=axis)
-    return np.divide(np.nansum(values, axis=axis), counts, out=np.full(np.shape(counts), np.nan), where=counts > 0)
+    return np.divide(
+        np.nansum(values, axis=axis), counts, out=np.full(np.shape(counts), np.nan), where=counts > 0
+    )
 
 
 def climbs_of(profile: np.ndarray) -> np.ndarray:
     """float64[horizons, slots], 1 to 2: the profile's highest within the horizon over the profile now."""
     most = [
-        np.max([np.roll(profile, -back) for back in range(-(-ahead // SLOT) + 1)], axis=0) for ahead in HORIZONS
+        np.max([np.roll(profile, -back) for back in range(-(-ahead // SLOT) + 1)], axis=0)
+        for ahead in HORIZONS
     ]
     return np.clip(np.array(most) / profile, 1.0, 2.0)
 

@@ -78,7 +78,8 @@ class Weeks:
         days, at = self.run(policy), self.counted
         extra = int(days.short_minutes[at].sum()) - int(self.without.short_minutes[at].sum())
         seconds, preempted, delayed = (
-            float(days[column][at].sum() - self.without[column][at].sum()) for column in ("short", "preempted", "delayed")
+            float(days[column][at].sum() - self.without[column][at].sum())
+            for column in ("short", "preempted", "delayed")
         )
         return Result(name, float(days.used[at].sum()), extra, seconds, int(preempted), delayed, days)
 
@@ -132,7 +133,9 @@ class Trial:
     def most(self, start: int, minutes: int) -> int:
         """The most constant workers in this window that did no harm, to the 32nd part of the fleet; at least `undisturbed`."""
         counts = range(self.undisturbed(start, minutes), self.fleet.gpus + 1, max(1, self.fleet.gpus // 32))
-        harmful = bisect(counts, False, lo=1, key=lambda count: not self.harmless(replay.window(start, minutes, count)))
+        harmful = bisect(
+            counts, False, lo=1, key=lambda count: not self.harmless(replay.window(start, minutes, count))
+        )
         return counts[harmful - 1]
 
     def undisturbed(self, start: int, minutes: int) -> int:

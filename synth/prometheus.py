@@ -2,6 +2,7 @@
 
 import urllib.request
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
@@ -52,7 +53,7 @@ class Prometheus:
                 values[first + round((at - start) / 60)] = float(value)
         return values
 
-    def get(self, what: str, **query: str | float) -> list[dict[str, list[str]]]:
+    def get(self, what: str, **query: str | float) -> list[dict[str, Any]]:
         url = f"{self.url.rstrip('/')}/api/v1/{what}?{urlencode(query)}"
         request = urllib.request.Request(url)  # noqa: S310 - http or https, checked above
         if self.token_file:

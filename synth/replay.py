@@ -22,7 +22,18 @@ from synth.forecast import RECENT, WEEK, Forecast
 Policy = Callable[[Seen], int]
 PLENTY = 10**9  # requests that wait: the replay asks what the GPUs could do
 AUTOSCALE_AT, SCHEDULE_AT = 15, 30  # seconds into the minute
-COLUMNS = ("serving", "synthesising", "starting", "leaving", "free", "short", "delayed", "preempted", "lost", "wait")
+COLUMNS = (
+    "serving",
+    "synthesising",
+    "starting",
+    "leaving",
+    "free",
+    "short",
+    "delayed",
+    "preempted",
+    "lost",
+    "wait",
+)
 
 
 @dataclass(frozen=True)
@@ -100,7 +111,9 @@ class Pods:
 class Replay:
     """One run; `days` does it all."""
 
-    def __init__(self, loads: np.ndarray, fleet: Fleet, requests_per_gpu: float, first_minute: int = 0) -> None:
+    def __init__(
+        self, loads: np.ndarray, fleet: Fleet, requests_per_gpu: float, first_minute: int = 0
+    ) -> None:
         self.loads, self.fleet, self.rate, self.first = loads.tolist(), fleet, requests_per_gpu, first_minute
         self.alive = fleet.gpus
         self.serving, self.workers, self.wanted = Pods(), Pods(), 0
@@ -247,7 +260,10 @@ class Replay:
             self.serving.waiting -= placed
             self.serving.start(self.at(now + self.fleet.serving.startup_seconds), placed)
         pods, times = self.workers, self.fleet.workers
-        if self.serving.waiting and (victims := min(self.serving.waiting - self.soon(now), pods.coming + pods.ready)) > 0:
+        if (
+            self.serving.waiting
+            and (victims := min(self.serving.waiting - self.soon(now), pods.coming + pods.ready)) > 0
+        ):
             ready = self.shed(now, victims, times.yield_seconds)
             self.table[now // 60][7] += victims
             self.table[now // 60][8] += ready * times.request_seconds
@@ -273,7 +289,9 @@ class Replay:
         self.serving.waiting += taken
         ours = self.workers.coming + self.workers.ready
         rest = gpus - taken
-        self.workers.take(min(ours, max(rest - max(self.free, 0), round(rest * ours / max(1, ours + self.free)))))
+        self.workers.take(
+            min(ours, max(rest - max(self.free, 0), round(rest * ours / max(1, ours + self.free))))
+        )
         self.alive -= gpus
 
 

@@ -32,22 +32,23 @@ def title(one: Judged) -> str:
 
 def assumed(one: Judged) -> list[str]:
     fleet, serving, workers = one.fleet, one.fleet.serving, one.fleet.workers
-    return [charts.text(words) for words in (
+    sentences = (
         f"Fleet: {fleet.gpus} GPUs in nodes of {fleet.node_gpus}, which the peak of the whole trace and {serving.headroom:.0%} "
         "headroom just fill; one GPU a pod, and no pod waits for a particular node. A node fails every "
-        f"{fleet.node_hours_between_failures:g} h of its own time and is repaired in {fleet.repair_minutes:g} min.",
+        f"{fleet.node_hours_between_failures:g} h of its own time and is repaired in {fleet.repair_minutes:g} min.\n"
         f"Load: lines through the middles of the trace's windows, with seeded noise of {fleet.noise:.0%} a minute. The trace "
-        "begins at midnight; which weekday that was is not known.",
+        "begins at midnight; which weekday that was is not known.\n"
         f"Serving: its autoscaler asks each minute for the last minute's load and the headroom, at once upwards, after "
         f"{serving.stabilisation_seconds} s downwards; a pod starts in {serving.startup_seconds} s. It preempts workers, which "
-        f"then hold their GPUs for {workers.yield_seconds} s more.",
+        f"then hold their GPUs for {workers.yield_seconds} s more.\n"
         f"Workers: {workers.startup_seconds} s to start, {workers.drain_seconds} s to drain, {fleet.reserve_gpus} GPUs in reserve; "
         f"a preempted one loses {workers.request_seconds:g} s of work. Only ready workers count as used, at "
-        f"{workers.tokens_per_gpu_hour:,} tokens a GPU-hour (a figure from the report, not measured here).",
+        f"{workers.tokens_per_gpu_hour:,} tokens a GPU-hour (a figure from the report, not measured here).\n"
         "The forecast is learnt on week one and judged on week two, both of the same trace; the scheduler decides with the "
         "same function as in a cluster. Windows and threshold have the constants that did no harm in week one: serving "
-        "short for not one second more. Clairvoyant: knows when each GPU will be idle, pays startup and drain, harms nobody.",
-    )]  # fmt: skip
+        "short for not one second more. Clairvoyant: knows when each GPU will be idle, pays startup and drain, harms nobody."
+    )
+    return [charts.text(words) for words in sentences.splitlines()]
 
 
 def said(one: Judged) -> str:
@@ -83,7 +84,11 @@ def days(one: Judged) -> Iterator[str]:
     happened = one.results[OURS].days
     if happened is None:
         return
-    load = happened.load * (1 + one.fleet.serving.headroom) / one.fleet.requests_per_gpu(float(one.trace.rates.max()))
+    load = (
+        happened.load
+        * (1 + one.fleet.serving.headroom)
+        / one.fleet.requests_per_gpu(float(one.trace.rates.max()))
+    )
     series = {"load and headroom": load, "serving": happened["serving"], "synthesising": happened["synthesising"],
               "idle": happened["free"]}  # fmt: skip
     for day in range(len(load) // 1440):

@@ -33,7 +33,9 @@ class Plan:
         try:
             datetime.strptime(self.budget_resets_at, "%H:%M")
         except ValueError as error:
-            raise ValueError(f"budget_resets_at: {self.budget_resets_at!r} must be a time like 18:00") from error
+            raise ValueError(
+                f"budget_resets_at: {self.budget_resets_at!r} must be a time like 18:00"
+            ) from error
 
     def night(self, now: float) -> int:
         """The number of the night that `now` (seconds since 1970) belongs to."""
@@ -116,7 +118,9 @@ class Scheduler:
         if night != notes.night:
             notes.night, notes.spent_gpu_hours = night, 0.0
         elif notes.looked:
-            notes.spent_gpu_hours += look.running * self.plan.limits.gpus_per_worker * (now - notes.looked) / 3600
+            notes.spent_gpu_hours += (
+                look.running * self.plan.limits.gpus_per_worker * (now - notes.looked) / 3600
+            )
         notes.looked = now
 
     def decide(self, now: float) -> tuple[Seen, Decision]:

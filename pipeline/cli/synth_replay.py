@@ -1,7 +1,6 @@
 """`winnow synth replay`: a recorded week of serving, and what the scheduler would have made of its idle GPUs."""
 
 from functools import partial
-
 from typing import TYPE_CHECKING
 
 import click
@@ -19,9 +18,15 @@ mistakes = partial(curable, "synth")
 @click.option(
     "--trace", required=True, type=FILE, help="CSV: t_seconds, then mean requests/s of each model per window."
 )
-@click.option("--fleet", "fleet_path", type=FILE, help="YAML; without it 128 GPUs and synth/fleet.py's defaults.")
-@click.option("--model", "models", multiple=True, help="A column of the trace; default: all that have two weeks.")
-@click.option("--sweep", is_flag=True, help="Also vary startup, drain, reserve, forecast error, noise, failures.")
+@click.option(
+    "--fleet", "fleet_path", type=FILE, help="YAML; without it 128 GPUs and synth/fleet.py's defaults."
+)
+@click.option(
+    "--model", "models", multiple=True, help="A column of the trace; default: all that have two weeks."
+)
+@click.option(
+    "--sweep", is_flag=True, help="Also vary startup, drain, reserve, forecast error, noise, failures."
+)
 @click.option("-o", "--output", default="replay.html", show_default=True)
 def replay(trace: str, fleet_path: str | None, models: tuple[str, ...], sweep: bool, output: str) -> None:
     """Learn a forecast on a trace's first week and replay its second with the scheduler's own decisions.

@@ -25,7 +25,11 @@ def forecast() -> Forecast:
 
 def look(row: dict[str, Any], workers: int) -> Seen:
     names = {"spent": "spent_gpu_hours", "since_growth": "minutes_since_growth"}
-    passed = {names.get(key, key): row[key] for key in ("gpus", "backlog", "strained", "spent", "since_growth") if key in row}
+    passed = {
+        names.get(key, key): row[key]
+        for key in ("gpus", "backlog", "strained", "spent", "since_growth")
+        if key in row
+    }
     found = weeks.seen(row["at"], row["load"], workers=workers, **passed)
     blind = row.get("blind", 0)
     return dataclasses.replace(found, loads=found.loads[blind:] + (float("nan"),) * blind)
@@ -35,8 +39,13 @@ def look(row: dict[str, Any], workers: int) -> Seen:
 def test_a_day_goes_as_written(path: Path):
     limits, workers = dataclasses.replace(weeks.LIMITS, budget_gpu_hours=500), 0
     for row in yaml.safe_load(path.read_text()):
-        found = decide(look(row, workers), dataclasses.replace(limits, on=row.get("switch", True)), forecast())
-        assert (found.workers, row["because"] in "; ".join(found.reasons)) == (row["wanted"], True), (row, found)
+        found = decide(
+            look(row, workers), dataclasses.replace(limits, on=row.get("switch", True)), forecast()
+        )
+        assert (found.workers, row["because"] in "; ".join(found.reasons)) == (row["wanted"], True), (
+            row,
+            found,
+        )
         workers = found.workers
 
 
@@ -57,7 +66,9 @@ LIMITS = some.builds(
 @given(LOOKS, LIMITS)
 def test_never_more_than_the_reserve_leaves(seen: Seen, limits: Limits):
     found = decide(seen, limits, forecast())
-    assert 0 <= found.workers * limits.gpus_per_worker <= max(0, seen.gpus - seen.serving - limits.reserve_gpus)
+    assert (
+        0 <= found.workers * limits.gpus_per_worker <= max(0, seen.gpus - seen.serving - limits.reserve_gpus)
+    )
     assert found.workers <= limits.max_workers
     assert all(found.reasons)
 
@@ -66,7 +77,10 @@ def test_never_more_than_the_reserve_leaves(seen: Seen, limits: Limits):
 def test_more_idle_gpus_never_give_fewer_workers(seen: Seen, limits: Limits, more: int):
     here = decide(seen, limits, forecast()).workers
     assert decide(dataclasses.replace(seen, gpus=seen.gpus + more), limits, forecast()).workers >= here
-    assert decide(dataclasses.replace(seen, serving=max(0, seen.serving - more)), limits, forecast()).workers >= here
+    assert (
+        decide(dataclasses.replace(seen, serving=max(0, seen.serving - more)), limits, forecast()).workers
+        >= here
+    )
 
 
 @given(LOOKS, LIMITS)
@@ -92,8 +106,14 @@ def test_changes_within_any_hour_are_bounded(seed: int, noise: float):
     loads = weeks.office(noise=noise, seed=seed)[600:1080]
     workers, grown, growths = 0, -100, []
     for minute in range(60, len(loads)):
-        seen = weeks.seen(workers=workers, serving=weeks.LIMITS.serving_gpus(loads[minute - 1]), minutes_since_growth=minute - grown)
-        seen = dataclasses.replace(seen, minute=600 + minute, loads=tuple(loads[minute - 60 : minute].tolist()))
+        seen = weeks.seen(
+            workers=workers,
+            serving=weeks.LIMITS.serving_gpus(loads[minute - 1]),
+            minutes_since_growth=minute - grown,
+        )
+        seen = dataclasses.replace(
+            seen, minute=600 + minute, loads=tuple(loads[minute - 60 : minute].tolist())
+        )
         found = decide(seen, weeks.LIMITS, forecast()).workers
         if found > workers:
             grown = minute

@@ -11,7 +11,9 @@ def covered(past: np.ndarray, coming: np.ndarray, ahead: int, likely: bool = Fal
     """Share of minutes whose next `ahead` minutes stayed under the forecast."""
     forecast, at = learn(past), range(120, len(coming) - 60, 7)
     under = [
-        coming[now : now + ahead].max() <= forecast.highest(now, coming[now - 60 : now].tolist(), ahead, likely) for now in at
+        coming[now : now + ahead].max()
+        <= forecast.highest(now, coming[now - 60 : now].tolist(), ahead, likely)
+        for now in at
     ]
     return float(np.mean(under))
 
@@ -47,7 +49,12 @@ def test_silence_is_no_idleness():
     """A load of nothing at noon is taken for the noon of the profile, and so are the minutes after it."""
     forecast, noon = learn(weeks.office()), weeks.minute("Tue 14:00")
     usual = forecast.highest(noon, [900.0] * 60, 2)
-    for loads in ([0.0] * 60, [900.0] * 30 + [0.0] * 30, [900.0] * 50 + [0.0] * 5 + [50.0] * 5, [float("nan")] * 60):
+    for loads in (
+        [0.0] * 60,
+        [900.0] * 30 + [0.0] * 30,
+        [900.0] * 50 + [0.0] * 5 + [50.0] * 5,
+        [float("nan")] * 60,
+    ):
         assert forecast.highest(noon, loads, 2) > 0.85 * usual
 
 
@@ -65,7 +72,9 @@ def test_outages_in_the_history_are_left_out():
     assert np.abs(learn(broken).careful - learn(loads).careful).max() < 0.02
 
 
-@pytest.mark.parametrize(("loads", "said"), [(np.ones(100), "0.1 days of load"), (np.zeros(WEEK), "no load at all")])
+@pytest.mark.parametrize(
+    ("loads", "said"), [(np.ones(100), "0.1 days of load"), (np.zeros(WEEK), "no load at all")]
+)
 def test_too_little_history_is_said(loads: np.ndarray, said: str):
     with pytest.raises(ValueError, match=said):
         learn(loads)

@@ -40,13 +40,18 @@ def test_every_gpu_is_somewhere_in_every_minute(policy: replay.Policy):
 def test_failures_are_the_same_whatever_the_policy():
     fleet = dataclasses.replace(CALM, node_hours_between_failures=20)
     loads = weeks.office()[:1440]
-    one, other = (run(loads, policy, fleet).table[:, :5].sum(1) for policy in (replay.nothing, replay.reactive(0)))
+    one, other = (
+        run(loads, policy, fleet).table[:, :5].sum(1) for policy in (replay.nothing, replay.reactive(0))
+    )
     assert one == pytest.approx(other)
 
 
 def test_the_same_seed_gives_the_same_days():
     fleet, loads = Fleet(node_hours_between_failures=100), weeks.office()[:1440]
-    assert run(loads, replay.reactive(2), fleet).table.tolist() == run(loads, replay.reactive(2), fleet).table.tolist()
+    assert (
+        run(loads, replay.reactive(2), fleet).table.tolist()
+        == run(loads, replay.reactive(2), fleet).table.tolist()
+    )
 
 
 def test_a_preempted_workers_gpu_serves_after_the_yield_time():
@@ -94,7 +99,10 @@ def test_the_clairvoyant_by_hand():
 
 
 def test_nobody_beats_the_clairvoyant_without_preempting():
-    loads, fleet = weeks.office(2), dataclasses.replace(CALM, workers=dataclasses.replace(CALM.workers, yield_seconds=60))
+    loads, fleet = (
+        weeks.office(2),
+        dataclasses.replace(CALM, workers=dataclasses.replace(CALM.workers, yield_seconds=60)),
+    )
     policy = replay.ours(dataclasses.replace(fleet.limits(720), requests_per_gpu=10), learn(loads[:10080]))
     alone = run(loads[10080:12960], replay.nothing, fleet)
     best = replay.clairvoyant(alone.idle, 2880, 120, 60).sum()
@@ -111,9 +119,18 @@ def test_a_wrong_forecast_costs_idle_hours_not_serving():
 
 def test_a_trace_becomes_a_page(tmp_path: Path):
     weeks.write_trace(tmp_path / "trace.csv", weeks.office(2, seed=3).reshape(-1, 10).mean(1))
-    (tmp_path / "fleet.yaml").write_text("gpus: 64\nserving: {startup_seconds: 60}\nworkers: {drain_seconds: 30}\n")
+    (tmp_path / "fleet.yaml").write_text(
+        "gpus: 64\nserving: {startup_seconds: 60}\nworkers: {drain_seconds: 30}\n"
+    )
     page = tmp_path / "page.html"
-    arguments = ["--trace", str(tmp_path / "trace.csv"), "--fleet", str(tmp_path / "fleet.yaml"), "-o", str(page)]
+    arguments = [
+        "--trace",
+        str(tmp_path / "trace.csv"),
+        "--fleet",
+        str(tmp_path / "fleet.yaml"),
+        "-o",
+        str(page),
+    ]
     result = CliRunner().invoke(main, ["synth", "replay", *arguments])
     assert result.exit_code == 0, result.output
     assert "chat without outages" in result.output

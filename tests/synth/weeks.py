@@ -24,7 +24,12 @@ def forecast() -> Forecast:
 
 def seen(at: str = "Tue 02:00", load: float = 100.0, **other: object) -> Seen:
     """A look at 128 GPUs, of which serving holds what the load needs, and an hour of that load behind it."""
-    facts: dict[str, object] = {"gpus": 128, "serving": LIMITS.serving_gpus(load), "workers": 0, "backlog": 1_000_000}
+    facts: dict[str, object] = {
+        "gpus": 128,
+        "serving": LIMITS.serving_gpus(load),
+        "workers": 0,
+        "backlog": 1_000_000,
+    }
     return Seen(minute=minute(at), loads=(load,) * 60, **facts | other)  # type: ignore[arg-type]
 
 
@@ -32,7 +37,9 @@ def minute(at: str) -> int:
     """'Tue 14:30' → minute of the week."""
     day, time = at.split()
     hours, minutes = time.split(":")
-    return ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun").index(day) * 1440 + 60 * int(hours) + int(minutes)
+    return (
+        ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun").index(day) * 1440 + 60 * int(hours) + int(minutes)
+    )
 
 
 def write_trace(path: Path, rates: np.ndarray) -> None:
