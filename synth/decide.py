@@ -18,16 +18,13 @@ class Limits:
 
     requests_per_gpu: float  # requests/s that one GPU serves within the latency objective
     on: bool = True  # the kill switch
-    headroom: float = (
-        0.25  # what serving's autoscaler keeps above the load; its inverse is the target utilisation 0.8
-    )
+    headroom: float = 0.25  # that serving's autoscaler keeps above the load: a target utilisation of 0.8
     minimum_gpus: int = 1  # serving's least
     reserve_gpus: int = 2  # GPUs left free whatever the forecast says
     gpus_per_worker: int = 1
     startup_seconds: float = 120
-    drain_seconds: float = (
-        60  # planned; a preempting serving pod waits the worker's max_yield_seconds instead
-    )
+    drain_seconds: float = 60  # planned
+    yield_seconds: float = 20  # what a serving pod waits that preempts: the worker's max_yield_seconds
     every_seconds: float = 60
     payback: float = 2  # a worker is started if the GPUs stay idle for this many times its startup and drain
     settle_minutes: float = 3  # between two growths: at most 60 / settle_minutes an hour
@@ -47,6 +44,13 @@ class Limits:
     def serving_gpus(self, load: float) -> int:
         """What serving's autoscaler will ask for at this load."""
         return max(self.minimum_gpus, ceil(load * (1 + self.headroom) / self.requests_per_gpu - 1e-9))
+
+    @property
+    def quantile(self) -> float:
+        """How sure the forecast must be. What a miss costs is the time that serving waits for it, so of each minute no more
+        than 0.4 s may be expected to be waited: 0.98 where workers yield in 20 s, 0.997 where they take 120.
+        """
+        return min(max(0.9, 1 - 0.4 / max(self.yield_seconds, 0.4)), 0.999)
 
     @property
     def lead_minutes(self) -> float:

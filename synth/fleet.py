@@ -65,6 +65,7 @@ class Fleet:
             reserve_gpus=self.reserve_gpus,
             startup_seconds=self.workers.startup_seconds,
             drain_seconds=self.workers.drain_seconds,
+            yield_seconds=self.workers.yield_seconds,
         )
 
 

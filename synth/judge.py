@@ -71,8 +71,9 @@ class Weeks:
         return replay.Replay(self.second, self.fleet, self.rate).days(policy)
 
     def scheduler(self) -> replay.Policy:
-        forecast = learn(np.where(self.known, self.first, np.nan))
-        return replay.ours(self.fleet.limits(self.peak), forecast, self.fleet.forecast_error, self.fleet.seed)
+        limits = self.fleet.limits(self.peak)
+        forecast = learn(np.where(self.known, self.first, np.nan), quantile=limits.quantile)
+        return replay.ours(limits, forecast, self.fleet.forecast_error, self.fleet.seed)
 
     def result(self, name: str, policy: replay.Policy) -> Result:
         days, at = self.run(policy), self.counted

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from math import sqrt
+from math import ceil, sqrt
 
 import numpy as np
 
@@ -206,7 +206,7 @@ class Replay:
     def wish(self, load: float) -> int:
         """What serving's autoscaler asks for: load and headroom, within the fleet."""
         serving = self.fleet.serving
-        need = -int(-load * (1 + serving.headroom) / self.rate // 1)
+        need = ceil(load * (1 + serving.headroom) / self.rate - 1e-9)
         return min(max(serving.minimum_gpus, need), self.alive)
 
     def autoscale(self, now: int, load: float) -> None:

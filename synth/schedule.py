@@ -128,7 +128,8 @@ class Scheduler:
         if self.forecast is None or now - self.learnt >= 3600 * self.plan.learn_again_hours:
             minutes = 1440 * self.meter.history_days
             past = self.meter.past(self.meter.load, now, minutes)
-            self.forecast, self.learnt = learn(past, minute_of_week(now - 60 * (minutes - 1))), now
+            first = minute_of_week(now - 60 * (minutes - 1))
+            self.forecast, self.learnt = learn(past, first, self.plan.limits.quantile), now
         seen = self.see(now)
         return seen, decide(seen, self.plan.limits, self.forecast)
 

@@ -31,7 +31,12 @@ pytestmark = pytest.mark.real("Kubernetes")
 SPEED = 12
 YIELD = 4  # seconds
 LIMITS = Limits(
-    requests_per_gpu=10, reserve_gpus=2, startup_seconds=12, drain_seconds=YIELD * SPEED, settle_minutes=1
+    requests_per_gpu=10,
+    reserve_gpus=2,
+    startup_seconds=12,
+    drain_seconds=YIELD * SPEED,
+    yield_seconds=YIELD * SPEED,
+    settle_minutes=1,
 )
 PLACE = Place(Workload("synth", "synth-workers"), (Workload("serving", "chat"),), lease_seconds=60)
 

@@ -1,5 +1,7 @@
 """What the forecast promises: it covers what it has not seen, knows the week, and never mistakes an outage for a night."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,15 @@ def test_a_week_twice_as_busy_stays_under_it_too():
 
 def test_the_likely_margin_is_a_coin_toss():
     assert 0.3 < covered(weeks.office(), weeks.office(seed=1), 2, likely=True) < 0.85
+
+
+def test_a_slow_yield_asks_for_a_surer_forecast():
+    loads, slow = weeks.office(), dataclasses.replace(weeks.LIMITS, yield_seconds=120)
+    assert weeks.LIMITS.quantile == 0.98
+    assert slow.quantile == pytest.approx(0.9967, abs=1e-4)
+    assert (
+        learn(loads, quantile=slow.quantile).careful > learn(loads, quantile=weeks.LIMITS.quantile).careful
+    ).all()
 
 
 def test_it_knows_the_week():

@@ -167,6 +167,15 @@ def test_the_figures_to_reach(shared: Path, model: str):
     assert found.results[judge.OURS].extra_short == 0
 
 
+def test_no_minute_is_lost_to_workers_that_yield_slowly(shared: Path):
+    """Two minutes to give a GPU back, whether asked or preempted."""
+    [trace], _ = read_trace(str(shared / SERVEGEN), ("m-mid",))
+    slow = dataclasses.replace(Workers(), drain_seconds=120, yield_seconds=120)
+    found = judge.scheduler_alone(trace, dataclasses.replace(Fleet(), workers=slow))
+    assert found.share() >= 0.78
+    assert found.results[judge.OURS].extra_short == 0
+
+
 def test_models_of_one_day_are_passed_over(shared: Path):
     traces, short = read_trace(str(shared / SERVEGEN))
     assert [trace.model for trace in traces] == ["m-large", "m-mid", "m-small"]
