@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pipeline import charts
+from pipeline import page as pages
+from pipeline.page import Section, figure, table, text
 from synth.judge import CLAIRVOYANT, OURS, Judged, Result
 from synth.replay import Days
 
@@ -18,12 +20,12 @@ HEAD = (
 def page(judged: Sequence[Judged], swept: Sequence[tuple[str, Judged]] = ()) -> str:
     """`judged`: each trace without its outages and, where it has some, with them; `swept`: (what differs, result)."""
     drawn = {one.trace.model: one for one in judged}
-    sections = [charts.Section("What is assumed", assumed(judged[0]))]
-    sections += [charts.Section(title(one), [charts.text(said(one)), comparison(one)]) for one in judged]
+    sections = [Section("What is assumed", assumed(judged[0]))]
+    sections += [Section(title(one), [text(said(one)), comparison(one)]) for one in judged]
     if swept:
-        sections.append(charts.Section("What the results depend on", [sweep_table(swept)]))
-    sections += [charts.Section(f"{model}: the judged days", list(days(one))) for model, one in drawn.items()]
-    return charts.page("Synthesis in idle GPU-hours, replayed", sections)
+        sections.append(Section("What the results depend on", [sweep_table(swept)]))
+    sections += [Section(f"{model}: the judged days", list(days(one))) for model, one in drawn.items()]
+    return pages.page("Synthesis in idle GPU-hours, replayed", sections)
 
 
 def title(one: Judged) -> str:
@@ -48,7 +50,7 @@ def assumed(one: Judged) -> list[str]:
         "same function as in a cluster. Windows and threshold have the constants that did no harm in week one: serving "
         "short for not one second more. Clairvoyant: knows when each GPU will be idle, pays startup and drain, harms nobody."
     )
-    return [charts.text(words) for words in sentences.splitlines()]
+    return [text(words) for words in sentences.splitlines()]
 
 
 def said(one: Judged) -> str:
@@ -67,12 +69,12 @@ def comparison(one: Judged) -> str:
             f"{result.extra_seconds:.0f}", f"{result.preempted:,}", f"{result.delayed:,.0f}",
         )  # fmt: skip
 
-    return charts.table(HEAD, [row(result) for result in one.results.values()])
+    return table(HEAD, [row(result) for result in one.results.values()])
 
 
 def sweep_table(swept: Sequence[tuple[str, Judged]]) -> str:
     head = ("trace", "what differs", "of idle", "of clairvoyant", "extra minutes short", "preempted")
-    return charts.table(head, [
+    return table(head, [
         (one.trace.model, what, f"{one.share():.1%}", f"{one.share() / one.share(CLAIRVOYANT):.1%}",
          one.results[OURS].extra_short, one.results[OURS].preempted)
         for what, one in swept
@@ -97,8 +99,8 @@ def days(one: Judged) -> Iterator[str]:
             for name, values in series.items()
             for at, value in enumerate(values[1440 * day : 1440 * (day + 1)].reshape(-1, STEP).mean(1))
         ]
-        yield charts.text(f"Day {day + 8}")
-        yield charts.lines(rows, f"GPUs on day {day + 8}", "hour of the day", "GPUs")
+        yield text(f"Day {day + 8}")
+        yield figure(charts.lines(rows, f"GPUs on day {day + 8}", "hour of the day", "GPUs"))
     yield from week(one, happened)
 
 
@@ -117,4 +119,4 @@ def by_hour(heading: str, unit: str, series: dict[str, np.ndarray]) -> str:
         for name, values in series.items()
         for at, value in enumerate(values[: len(values) // 60 * 60].reshape(-1, 60).mean(1))
     ]
-    return charts.text(heading) + charts.lines(rows, heading, "day", unit)
+    return text(heading) + figure(charts.lines(rows, heading, "day", unit))

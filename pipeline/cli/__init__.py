@@ -16,7 +16,11 @@ COMMANDS = {  # name → module below pipeline.cli; the function has the command
     "recipe": "recipe",
     "manifest": "manifest",
     "inspect": "inspect",
+    "duplicates": "duplicates",
+    "report": "report",
+    "diff": "diff",
     "export": "export",
+    "takedown": "takedown",
     "clean": "clean",
     "flink": "flink",
     "mix": "mix",
@@ -72,12 +76,15 @@ def fail(message: object, code: int = 2) -> NoReturn:
     sys.exit(code)
 
 
+EXTRAS = {"torch": "models"}  # of modules that stand in an extra of their own
+
+
 @contextmanager
 def curable(extra: str) -> Iterator[None]:
     """Say what the user can cure, and end; `extra` of the installation holds what may be missing."""
     try:
         yield
     except ModuleNotFoundError as error:
-        fail(f"needs {error.name}: pip install 'winnow[{extra}]'")
+        fail(f"needs {error.name}: pip install 'winnow[{EXTRAS.get(error.name or '', extra)}]'")
     except (ValueError, OSError) as error:
         fail(error)

@@ -32,6 +32,8 @@ def replay(trace: str, fleet_path: str | None, models: tuple[str, ...], sweep: b
     """Learn a forecast on a trace's first week and replay its second with the scheduler's own decisions.
 
     \b
+      winnow synth replay --trace rates.csv --fleet fleet.yaml
+
     Beside it: a night window, the best window, a threshold, and the clairvoyant. Runs of zeros are outages:
     results stand without and with them. Some ten seconds for each model, a minute more with --sweep.
     """

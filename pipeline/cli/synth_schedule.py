@@ -38,6 +38,8 @@ def schedule(path: str, explain: bool, kubeconfig: str | None, identity: str | N
     """Every minute: look, forecast, decide, scale the workers, as PLAN (YAML) allows; one line of JSON says why.
 
     \b
+      winnow synth schedule plan.yaml --explain --kubeconfig ~/.kube/config
+
     Several may run; the one that holds the Lease acts. `limits.on: false` in PLAN is the kill switch, and
     `winnow synth replay` shows on a recorded week what these limits would do.
     """

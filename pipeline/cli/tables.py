@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from pipeline.ledger import Count, Funnel
+    from pipeline.ledger import Count, Funnel, Groups
 
 
 def funnel_table(funnel: "Funnel") -> Iterator[Table]:
@@ -94,6 +94,26 @@ def by_source(funnel: "Funnel") -> Table:
         kept = total([one for one in funnel.kept if one.source == source])
         row = (read.documents, kept.documents, kept.spans, kept.shipped)
         table.add_row(source, *map(number, row), share(kept.shipped, shipped))
+    return table
+
+
+def group_table(groups: "Groups") -> Table:
+    """A sample stage's groups: tokens there, epochs, tokens shipped, shares."""
+    table = Table(title=f"Sample by {groups.rule.by}", title_justify="left")
+    table.add_column(groups.rule.by)
+    for name in (
+        "tokens there",
+        "epochs",
+        "tokens shipped",
+        "share",
+        *(("planned",) if groups.mixed else ()),
+    ):
+        table.add_column(name, justify="right")
+    for one in groups.realised:
+        planned = (f"{100 * one.planned:.2f} %" if one.planned else "none",) if groups.mixed else ()
+        epochs = f"{one.shipped / one.there:.2f}" if one.there else "–"
+        cells = (number(one.there), epochs, number(one.shipped), f"{100 * one.share:.2f} %", *planned)
+        table.add_row("none" if one.group is None else one.group, *cells)
     return table
 
 

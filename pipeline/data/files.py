@@ -26,17 +26,17 @@ def located(stage: T, folder: str) -> T:
 
 def joined(folder: str, paths: Paths) -> Paths:
     if isinstance(paths, str):
-        return os.path.join(folder, paths)
+        return paths and os.path.join(folder, paths)
     return tuple(os.path.join(folder, path) for path in paths)
 
 
 def matching(paths: Paths) -> list[str]:
-    """The files that paths, patterns and folders name, sorted; `*.jsonl` also finds a.jsonl.zst.
+    """The files that paths, patterns and folders name, sorted; `*.jsonl` also finds a.jsonl.zst. "" names none.
 
     ValueError where one names no file: missing input is an error.
     """
     found = set[str]()
-    for path in [paths] if isinstance(paths, str) else paths:
+    for path in [paths] if isinstance(paths, str) and paths else paths:
         pattern = os.path.join(glob.escape(path), "*") if os.path.isdir(path) else path
         taken = [
             one for end in ("", *COMPRESSIONS) for one in glob.glob(pattern + end) if os.path.isfile(one)

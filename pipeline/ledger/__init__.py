@@ -13,10 +13,13 @@ from pipeline import recipe as recipes
 from pipeline.data import receipts, tables
 from pipeline.data.store import LocalStore
 from pipeline.readers import Reading
+from pipeline.rules.sample import Mixed, Realised, Sample
 from pipeline.run.driver import MANIFEST, SetupError, known_pieces, place_stages
 from pipeline.steps.decide import KEPT, decisions_of
 from pipeline.steps.ingest import receipt_of
+from pipeline.steps.judge import read_statistics
 from pipeline.steps.plan import Plan
+from pipeline.steps.taken import STAGE
 from pipeline.steps.work import Corpus, Pack, Piece, Work
 
 
@@ -75,7 +78,7 @@ def open_run(folder: str) -> Run:
         placed = place_stages(recipe, readings, beside)
     except SetupError as error:
         raise LedgerError(f"{error}\nput back what the run read") from error
-    work = Work(store, readings, placed, Pack(**facts["pack"]))
+    work = Work(store, readings, placed, Pack(**facts["pack"]), taken=facts.get("taken", ""))
     planned = Plan.loads(store.read(facts["plan"]))
     pieces = known_pieces(work, planned)
     if pieces is None:
@@ -160,9 +163,43 @@ def funnel(run: Run) -> Funnel:
         for stage, (documents, characters) in facts["alone"].items():
             held = alone.get(stage, (0, 0))
             alone[stage] = (held[0] + documents, held[1] + characters)
-    stages = tuple(stage.name for stage in run.work.placed.stages)
+    stages = tuple(stage.name for stage in run.work.placed.stages) + ((STAGE,) if run.work.taken else ())
     ordered = tuple(counts[key] for key in sorted(counts))
     return Funnel(stages, ordered, alone, quarantined(run), passed_over(run))
+
+
+def groups(run: Run) -> "Groups | None":
+    """What the sample stage made of each group's tokens; None where there is no such stage, or one of another make."""
+    sample = run.work.placed.sample
+    if sample is None or not isinstance(sample.rule, Sample):
+        return None
+    (table,) = read_statistics(run.work, sample, run.corpus)
+    mixed = sample.rule.mixed(table) if sample.rule.mixture else None
+    return Groups(sample.rule, tuple(sample.rule.realised(table)), mixed)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """A sample stage's groups; `mixed`: how far the mixture goes, where one was given."""
+
+    rule: Sample
+    realised: tuple[Realised, ...]
+    mixed: Mixed | None
+
+    def said(self) -> str:
+        """One sentence on what bounds the tokens of a mixture; empty without one."""
+        if self.mixed is None:
+            return ""
+        total = sum(one.shipped for one in self.realised)
+        apart = max((abs(one.share - one.planned) for one in self.realised if one.planned), default=0.0)
+        held = f"shares within {100 * apart:.2f} percentage points of the mixture"
+        if not self.mixed.binds:
+            return f"{total:,} of {self.mixed.budget:,} tokens ship; {held}"
+        names = ", ".join(self.mixed.binds)
+        return (
+            f"{total:,} of {self.mixed.budget:,} tokens ship, {held}: there is no more of {names} at max_epochs "
+            f"{self.rule.max_epochs:g}; bring more of it, or raise max_epochs"
+        )
 
 
 def quarantined(run: Run) -> dict[tuple[str, str], int]:
@@ -187,7 +224,19 @@ def passed_over(run: Run) -> dict[tuple[str, str], int]:
 
 
 def summary(run: Run) -> str:
-    """One sentence on what came out."""
+    """What came out, and how well it is packed."""
     facts = run.manifest["totals"]
-    shards = len(run.manifest["shards"])
-    return f"{facts['packs']:,} packs of {run.work.pack.length:,} tokens in {shards:,} {'shard' if shards == 1 else 'shards'}: {run.store.root}"
+    shards, length = len(run.manifest["shards"]), run.work.pack.length
+    room = max(1, facts["packs"] * length)
+    return (
+        f"{facts['packs']:,} packs of {length:,} tokens in {shards:,} {'shard' if shards == 1 else 'shards'}: {run.store.root}\n"
+        f"padding {100 * facts['padding'] / room:.2f} %, {-(-facts['tokens'] // length):,} packs at the least; "
+        f"{facts['cut_documents']:,} of {facts['documents']:,} documents cut, into {facts['fragments']:,} fragments; "
+        f"{100 * long_share(run):.1f} % of the tokens in documents of half a pack or more"
+    )
+
+
+def long_share(run: Run) -> float:
+    """Of the tokens that ship, those of documents that fill half a pack or more."""
+    facts = run.manifest["totals"]
+    return float(facts["long_tokens"] / max(1, facts["tokens"]))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pipeline.data.schemas import SCHEMA_VERSION
 from pipeline.data.store import LocalStore
 
+LOCK = ".lock"
 MARKER = "winnow.json"  # says that a folder is ours, and its schema
 
 
@@ -20,7 +21,7 @@ class FolderError(RuntimeError):
 def locked(store: LocalStore) -> Iterator[None]:
     """The output folder, ours alone until the end; refused when it is somebody else's, of another schema, or in use."""
     claim(store)
-    with open(store.path(".lock"), "a") as lock:
+    with open(store.path(LOCK), "a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -30,6 +31,16 @@ def locked(store: LocalStore) -> Iterator[None]:
         yield
 
 
+def note_start(store: LocalStore) -> None:
+    """Date the lock: what is older was there before the run that begins now."""
+    os.utime(store.path(LOCK))
+
+
+def began(store: LocalStore) -> float:
+    """When the last run that had something to do began, in seconds of the disk's clock."""
+    return os.stat(store.path(LOCK)).st_mtime
+
+
 def claim(store: LocalStore) -> None:
     """Make the folder ours when it is new or empty."""
     try:
@@ -37,7 +48,7 @@ def claim(store: LocalStore) -> None:
         if not store.exists(MARKER):
             refuse_foreign(store)
             store.put(json.dumps({"schema": SCHEMA_VERSION}).encode(), MARKER)
-        with open(store.path(".lock"), "a"):
+        with open(store.path(LOCK), "a"):
             pass
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
         raise FolderError(
@@ -64,7 +75,7 @@ def check_folder(store: LocalStore) -> None:
 
 
 def refuse_foreign(store: LocalStore) -> None:
-    strangers = sorted(set(os.listdir(store.root)) - {"tmp", ".lock"})
+    strangers = sorted(set(os.listdir(store.root)) - {"tmp", LOCK})
     if strangers:
         raise FolderError(
             f"{store.root}: holds {strangers[0]!r} and is not of ours; choose an empty folder as output: path"

@@ -102,9 +102,15 @@ def publish(piece: str, slices: Slices, work: Work, stage: PlacedStage, corpus: 
     """(file, digest) of the marks of one piece, in the order of ids."""
     name = f"{marks_of(stage, corpus)}/{piece}.parquet"
     if not work.store.exists(name):
-        marks = pa.Table.from_batches(list(slices), MARKS)
-        tables.write(work.store, tables.as_batch(marks.sort_by("id")), name)
+        tables.write(work.store, marks_from(list(slices), stage), name)
     return name, receipts.file_digest(work.store.path(name))
+
+
+def marks_from(slices: list[pa.RecordBatch], stage: PlacedStage) -> pa.RecordBatch:
+    """MARKS of one piece in the order of ids; where a comparison cuts, all cuts of a document as one mark."""
+    if stage.cuts:
+        return stage.rule.mark(tables.as_batch(pa.Table.from_batches(slices)))
+    return tables.as_batch(pa.Table.from_batches(slices, MARKS).sort_by("id"))
 
 
 def close(

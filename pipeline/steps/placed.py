@@ -53,9 +53,20 @@ class Edit:
 
 @dataclass(frozen=True)
 class PlacedMeasure:
+    """A measure and the text that it is given. `marks`: no measure, but what a comparison cuts, read from its marks.
+
+    No key says what a comparison cut: of one piece that is told by its marks (`judge.own_cuts`), and of the corpus by the chain.
+    """
+
     measure: Any
     edits: tuple[Edit, ...]
     key: str
+    marks: "PlacedStage | None" = None
+
+    @property
+    def waits(self) -> "tuple[PlacedStage, ...]":
+        """The comparisons whose cuts its text takes: it is measured after the last of them, not when documents are read."""
+        return cutting(self.edits)
 
 
 @dataclass(frozen=True)
@@ -73,8 +84,16 @@ class PlacedStage:
     def statistics(self) -> tuple[Any, ...]:
         return tuple(getattr(self.rule, "statistics", ()))
 
+    @property
+    def cuts(self) -> bool:
+        """Whether it changes the text of later stages: an editor, or a comparison that gives cuts."""
+        return hasattr(self.rule, "cuts")
+
     def edit(self) -> Edit:
-        """What an editor does to the text of later stages."""
+        """What an editor, or a comparison that cuts, does to the text of later stages."""
+        if self.kind == COMPARISON:
+            cut = digest("what a comparison cut", len(self.edits))
+            return Edit(PlacedMeasure(self.rule, (), cut, marks=self), self.rule.cuts, Where())
         home = next(placed for placed in self.measures if self.rule.cuts in placed.measure.columns.names)
         return Edit(home, self.rule.cuts, self.where)
 
@@ -166,7 +185,7 @@ def place(stages: Iterable[Any], chosen: Mapping[str, pa.DataType] | None = None
         placed.append(one)
         chain = digest(chain, one.key)
         homes |= {column: home for home in one.measures for column in home.measure.columns.names}
-        edits = (*edits, one.edit()) if one.kind == EDITOR else edits
+        edits = (*edits, one.edit()) if one.cuts else edits
     return Placed(tuple(placed), edits, chain, chosen)
 
 
@@ -176,13 +195,20 @@ def place_one(
     rule, kind = stage.rule, kind_of(stage.rule)
     unique = dict.fromkeys(getattr(rule, "needs", ()))  # equal measures are computed once
     measures = tuple(place_measure(measure, edits) for measure in unique)
-    where = Where(dict(stage.where), {name: find_home(stage.name, name, homes) for name in stage.where})
-    statistics = [describe(one) for one in getattr(rule, "statistics", ())]
-    key = digest(describe(rule), statistics, where.key, [measure.key for measure in measures])
-    one = PlacedStage(stage.name, kind, rule, where, measures, edits, chain, key)
+    if kind == SAMPLE and (home := find_home(f"{stage.name}: by", getattr(rule, "by", "source"), homes)):
+        measures = (*measures, home)
+    where = Where(
+        dict(stage.where), {name: find_home(f"{stage.name}: where", name, homes) for name in stage.where}
+    )
+    one = PlacedStage(stage.name, kind, rule, where, measures, edits, chain, stage_key(rule, where, measures))
     if kind == EDITOR and one.edit().home.measure.columns.field(rule.cuts).type != CUTS:
         raise TypeError(f"{stage.name}: column {rule.cuts!r} of an editor has type {CUTS}")
     return one
+
+
+def stage_key(rule: Any, where: Where, measures: tuple[PlacedMeasure, ...]) -> str:
+    statistics = [describe(one) for one in getattr(rule, "statistics", ())]
+    return digest(describe(rule), statistics, where.key, [measure.key for measure in measures])
 
 
 def place_measure(measure: Any, edits: tuple[Edit, ...]) -> PlacedMeasure:
@@ -191,12 +217,20 @@ def place_measure(measure: Any, edits: tuple[Edit, ...]) -> PlacedMeasure:
     return PlacedMeasure(measure, seen, digest(describe(measure), [edit.key for edit in seen]))
 
 
-def check_files(placed: PlacedMeasure) -> None:
-    """Refuse files that a measure loads when they are no more what they were when the run was planned."""
-    loaded = getattr(placed.measure, "files", ())
-    if loaded and place_measure(placed.measure, placed.edits).key != placed.key:
-        names = ", ".join(str(getattr(placed.measure, name)) for name in loaded)
+def check_files(placed: PlacedMeasure | PlacedStage) -> None:
+    """Refuse files that a measure or stage loads when they are no more what they were when the run was planned."""
+    one = placed.rule if isinstance(placed, PlacedStage) else placed.measure
+    loaded = [getattr(one, name) for name in getattr(one, "files", ())]
+    if any(loaded) and key_now(placed) != placed.key:
+        names = ", ".join(str(paths) for paths in loaded)
         raise RuntimeError(f"{names}: changed since the run was planned; run again")
+
+
+def key_now(placed: PlacedMeasure | PlacedStage) -> str:
+    """The key by the files as they lie there now."""
+    if isinstance(placed, PlacedStage):
+        return stage_key(placed.rule, placed.where, placed.measures)
+    return place_measure(placed.measure, placed.edits).key
 
 
 def check_columns(stage: PlacedStage, chosen: Mapping[str, pa.DataType]) -> None:
@@ -211,11 +245,20 @@ def check_columns(stage: PlacedStage, chosen: Mapping[str, pa.DataType]) -> None
             raise ValueError(
                 f"{stage.name}: column {double[0]!r} is measured here and brought by an input; rename the input's"
             )
-    by = getattr(stage.rule, "by", None)
-    if stage.kind == SAMPLE and by is not None and by not in {*ADDRESS, *chosen}:
-        known = ", ".join(sorted({"source", *chosen}))
-        raise ValueError(f"{stage.name}: by: unknown column {by!r}; known at this place: {known}")
-    if stage.kind == SAMPLE and "tokens" in chosen:
+    if stage.kind == SAMPLE:
+        check_sample(stage, chosen)
+
+
+def check_sample(stage: PlacedStage, chosen: Mapping[str, pa.DataType]) -> None:
+    """Refuse groups that are no single values, a mixture that cannot be taken, and a name that would mean two things."""
+    by = getattr(stage.rule, "by", "source")
+    kinds = [
+        home.measure.columns.field(by).type for home in stage.measures if by in home.measure.columns.names
+    ]
+    if kinds and pa.types.is_nested(kinds[0]):
+        raise ValueError(f"{stage.name}: by: column {by!r} is {kinds[0]}; groups are single values")
+    getattr(stage.rule, "named", ())  # reads the mixture
+    if "tokens" in chosen:
         raise ValueError(f"{stage.name}: an input brings a column 'tokens', which is ours here; rename it")
 
 
@@ -253,12 +296,17 @@ def as_scalar(value: Any, kind: pa.DataType, what: str = "where") -> pa.Scalar:
         raise ValueError(f"{what} is {kind}, so {value!r} can be no limit of it ({error})") from error
 
 
-def find_home(stage: str, column: str, homes: Mapping[str, PlacedMeasure | None]) -> PlacedMeasure | None:
+def find_home(place: str, column: str, homes: Mapping[str, PlacedMeasure | None]) -> PlacedMeasure | None:
     if column not in homes:
         raise ValueError(
-            f"{stage}: where: unknown column {column!r}; known at this place: {', '.join(sorted(homes))}"
+            f"{place}: unknown column {column!r}; known at this place: {', '.join(sorted(homes))}"
         )
     return homes[column]
+
+
+def cutting(edits: tuple[Edit, ...]) -> tuple[PlacedStage, ...]:
+    """The comparisons among these edits."""
+    return tuple(edit.home.marks for edit in edits if edit.home.marks is not None)
 
 
 def size_after(edits: tuple[Edit, ...]) -> PlacedMeasure:

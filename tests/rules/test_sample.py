@@ -2,14 +2,17 @@
 
 import pickle
 from math import inf, nan
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline import lock
 from pipeline.kernels.hashing import mix
+from pipeline.lock import Group, Lock
 from pipeline.rules.sample import END, EXACT_ROWS, Sample, Share, TokensBy
 
 
@@ -32,7 +35,7 @@ def large(rows: int, source: str = "web") -> pa.RecordBatch:
 rows = st.lists(st.tuples(st.sampled_from(["web", "代码", None]), st.integers(0, 100)), max_size=30)
 
 
-def shipped(batch: pa.RecordBatch, sample: Sample, group: str) -> int:
+def shipped(batch: pa.RecordBatch, sample: Sample, group: str | None) -> int:
     copies = sample.copies(batch, TokensBy(seed=sample.seed).partial(batch)).to_numpy()
     mine = np.array([source == group for source in batch["source"].to_pylist()], bool)
     return int((copies * batch["tokens"].to_numpy())[mine].sum())
@@ -136,6 +139,67 @@ def test_groups_of_another_column_and_of_dictionaries():
 def test_epochs_are_finite_and_not_negative(epochs):
     with pytest.raises(ValueError, match="epochs of 'web' are"):
         Sample({"web": epochs})
+
+
+# Mixtures
+
+
+def locked(folder: Path, budget: int, by: str = "source", **shares: float) -> str:
+    """A lock with these shares, and as many tokens; the path."""
+    groups = {name: Group(one, round(one * budget), 1.0) for name, one in shares.items()}
+    path = str(folder / "mixture.lock.json")
+    lock.write(path, Lock(groups, by))
+    return path
+
+
+mixtures = st.fixed_dictionaries({"web": st.integers(1, 99), "代码": st.integers(0, 99)})
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows, mixtures, st.integers(1, 3000), st.integers(0, 9))
+def test_every_group_ships_its_part_of_the_tokens_to_half_its_largest_document(
+    tmp_path: Path, drawn: list[tuple[str | None, int]], parts: dict[str, int], budget: int, seed: int
+):
+    there = {name: sum(tokens for source, tokens in drawn if source == name) for name in parts}
+    shares = {name: part / sum(parts.values()) for name, part in parts.items()}
+    sample = Sample(mixture=locked(tmp_path, budget, **shares), seed=seed)
+    batch = corpus(drawn)
+    table = TokensBy(seed=seed).partial(batch)
+    if any(shares[name] and not there[name] for name in parts):
+        with pytest.raises(ValueError, match="left no token of it"):
+            sample.mixed(table)
+        return
+    mixed = sample.mixed(table)
+    most = min(4 * there[name] / shares[name] for name in parts if shares[name])
+    assert mixed.total == pytest.approx(min(mixed.budget, most))
+    assert bool(mixed.binds) == (most < mixed.budget)
+    for one in sample.realised(table):
+        largest = max((tokens for source, tokens in drawn if source == one.group), default=0)
+        target = shares.get(one.group or "", 0) * mixed.total
+        assert one.shipped == shipped(batch, sample, one.group)
+        assert abs(one.shipped - target) <= largest / 2 + 1e-6
+
+
+def test_the_tokens_that_ship_are_bounded_by_the_scarcest_group_and_it_is_named(tmp_path: Path):
+    batch = corpus([("web", 10)] * 100 + [("books", 10)] * 10 + [("forum", 10)] * 5)
+    table = TokensBy().partial(batch)
+    sample = Sample(mixture=locked(tmp_path, 10_000, web=0.5, books=0.5), max_epochs=2)
+    mixed = sample.mixed(table)
+    assert (mixed.total, mixed.binds, mixed.epochs) == (400, ("books",), {"web": 0.2, "books": 2.0})
+    told = [(one.group, one.there, one.shipped, one.planned) for one in sample.realised(table)]
+    assert told == [("books", 100, 200, 0.5), ("forum", 50, 0, None), ("web", 1000, 200, 0.5)]
+
+
+def test_a_lock_that_weighs_by_another_column_is_refused(tmp_path: Path):
+    with pytest.raises(
+        ValueError, match="weighs by 'language', this stage by 'source'; write `by: language`"
+    ):
+        _ = Sample(mixture=locked(tmp_path, 100, by="language", zh=1.0)).named
+
+
+def test_epochs_and_a_mixture_exclude_each_other():
+    with pytest.raises(ValueError, match="keep one of them"):
+        Sample({"web": 1}, mixture="mixture.lock.json")
 
 
 def test_pickling_changes_nothing():
