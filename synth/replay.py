@@ -15,7 +15,7 @@ from math import ceil, sqrt
 
 import numpy as np
 
-from synth.decide import Decision, Limits, Seen, decide
+from synth.decide import Limits, Seen, decide
 from synth.fleet import Fleet
 from synth.forecast import RECENT, WEEK, Forecast
 
@@ -109,12 +109,10 @@ class Pods:
 
 
 class Replay:
-    """One run; `days` does it all."""
+    """One run, from a Monday's midnight on; `days` does it all."""
 
-    def __init__(
-        self, loads: np.ndarray, fleet: Fleet, requests_per_gpu: float, first_minute: int = 0
-    ) -> None:
-        self.loads, self.fleet, self.rate, self.first = loads.tolist(), fleet, requests_per_gpu, first_minute
+    def __init__(self, loads: np.ndarray, fleet: Fleet, requests_per_gpu: float) -> None:
+        self.loads, self.fleet, self.rate = loads.tolist(), fleet, requests_per_gpu
         self.alive = fleet.gpus
         self.serving, self.workers, self.wanted = Pods(), Pods(), 0
         self.wishes: deque[tuple[int, int]] = deque()
@@ -231,7 +229,7 @@ class Replay:
         loads = tuple(self.loads[max(0, minute - RECENT) : minute])
         serving = self.serving.holding + self.serving.waiting
         seen = Seen(
-            minute=(self.first + minute) % WEEK, loads=loads, gpus=self.alive, serving=serving, workers=self.wanted,
+            minute=minute % WEEK, loads=loads, gpus=self.alive, serving=serving, workers=self.wanted,
             backlog=PLENTY, spent_gpu_hours=self.spent, minutes_since_growth=(now - self.grown) / 60,
         )  # fmt: skip
         wanted = policy(seen)
@@ -317,11 +315,7 @@ def ours(limits: Limits, forecast: Forecast, error: float = 0.0, seed: int = 0) 
 
     used = Wrong(**vars(forecast)) if error else forecast
 
-    def policy(seen: Seen) -> int:
-        decision: Decision = decide(seen, limits, used)
-        return decision.workers
-
-    return policy
+    return lambda seen: decide(seen, limits, used).workers
 
 
 def window(start: int, minutes: int, workers: int) -> Policy:

@@ -291,14 +291,14 @@ def test_the_schedulers_token_may_do_nothing_else(rights: Path):
         "grant rights": lambda: rbac.create_namespaced_role(
             "synth", {"metadata": {"name": "x"}, "rules": []}
         ),
-        "run in a pod": lambda: core.connect_get_namespaced_pod_exec("x", "synth", command="id"),
+        "run in a pod": lambda: core.connect_get_namespaced_pod_exec("x", "synth", command=["id"]),
     }
     for what, call in refused.items():
         with pytest.raises(ApiException) as error:
             call()
         assert error.value.status == 403, what
     assert len(core.list_node().items) == 4
-    assert apps.read_namespaced_deployment_scale("chat", "serving").spec.replicas == 0
+    assert not apps.read_namespaced_deployment_scale("chat", "serving").spec.replicas
 
 
 def test_the_quota_holds_whatever_is_asked(plane: ControlPlane):
@@ -330,7 +330,10 @@ def test_the_api_server_takes_every_manifest(plane: ControlPlane, folder: Path):
 
 def test_a_pod_that_asks_for_more_is_refused(plane: ControlPlane):
     """The namespace's restricted standard is enforced, not only written."""
-    bare = {"metadata": {"name": "root"}, "spec": {"containers": [{"name": "x", "image": "none"}]}}
+    bare = {
+        "metadata": {"name": "root"},
+        "spec": {"serviceAccountName": "synth-worker", "containers": [{"name": "x", "image": "none"}]},
+    }
     with pytest.raises(ApiException) as error:
         client.CoreV1Api().create_namespaced_pod("synth", bare)
     assert "violates PodSecurity" in str(error.value.body)
