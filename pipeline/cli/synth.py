@@ -73,6 +73,9 @@ def submit(path: str) -> None:
               help="Seconds after SIGTERM in which requests may still finish.")  # fmt: skip
 @click.option("--metrics-port", type=click.IntRange(0, 65_535), default=0, help="For Prometheus; 0: none.")
 @click.option("--until-empty", is_flag=True, help="Leave when the queue is empty.")
+@click.option(
+    "--co-located", is_flag=True, help="The engine is serving's own: lowest priority, and out of its way."
+)
 def work(
     path: str,
     variant: str,
@@ -82,6 +85,7 @@ def work(
     max_yield: float,
     metrics_port: int,
     until_empty: bool,
+    co_located: bool,
 ) -> None:
     """Work beside one engine until told to leave: SIGTERM gives back what is unfinished, SIGUSR1 finishes what is in hand.
 
@@ -94,13 +98,14 @@ def work(
 
         from synth import farm, variants
         from synth import work as working
-        from synth.worker import Habits
+        from synth.colocated import Guest
+        from synth.worker import Habits, Worker
 
         post = working.Post(farm.read(path), variant, url, metrics_port=metrics_port)
         concurrency = in_flight or variants.read(variant, post.farm.variants).concurrency
         working.log_lines()
         habits = Habits(concurrency, deadline, max_yield_seconds=max_yield, stop_when_empty=until_empty)
-        asyncio.run(working.work(post, habits))
+        asyncio.run(working.work(post, habits, Guest if co_located else Worker))
 
 
 @synth.command()

@@ -178,3 +178,14 @@ def test_keda_gates_by_a_formula():
     names = [trigger["name"] for trigger in spec["triggers"]]
     assert all(name in spec["advanced"]["scalingModifiers"]["formula"] for name in names)
     assert spec["minReplicaCount"] == 0
+
+
+def test_co_located_workers_are_guests_at_servings_engine():
+    """The patch counts places in the base's command: the engine's URL is where it says."""
+    [kustomization] = manifests.documents(manifests.K8S / "overlays/co-located/kustomization.yaml")
+    [patch] = kustomization["patches"]
+    command = dict(manifests.pods())["synth-workers"]["containers"][0]["command"]
+    changes = {one["path"].rpartition("/")[2]: one.get("value") for one in yaml.safe_load(patch["patch"])}
+    assert command[command.index("--engine") + 1] == command[7]
+    assert changes["7"].startswith("http://chat.serving")
+    assert changes["-"] == "--co-located"

@@ -1,24 +1,20 @@
 """Requests at serving's own engines: in while nothing waits, out on the first that does."""
 
-import pytest
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as some
 
-from synth.colocated import Engine, Manners, read
+from synth import collect, submit
+from synth.colocated import LOWEST, Engine, Guest, Manners
+from synth.farm import Farm
+from synth.work import Post, work
+from tests.synth import farms
+from tests.synth.conftest import run
 
 ENGINES = some.builds(
     Engine, waiting=some.integers(0, 5), cache_use=some.floats(0, 1), asleep=some.booleans()
 )
-METRICS = """\
-# TYPE vllm:num_requests_waiting gauge
-vllm:num_requests_waiting{engine="0",model_name="m"} 0.0
-vllm:num_requests_waiting{engine="1",model_name="m"} 3.0
-# TYPE vllm:kv_cache_usage_perc gauge
-vllm:kv_cache_usage_perc{engine="0",model_name="m"} 0.25
-# TYPE vllm:engine_sleep_state gauge
-vllm:engine_sleep_state{engine="0",model_name="m",sleep_state="awake"} 1.0
-vllm:engine_sleep_state{engine="0",model_name="m",sleep_state="weights_offloaded"} 0.0
-"""
 
 
 def test_a_few_more_at_each_calm_look():
@@ -47,7 +43,43 @@ def test_never_more_than_the_most_nor_a_jump(seen: Engine, ours: int):
 
 
 def test_an_engines_metrics_are_read():
-    assert read(METRICS) == Engine(3, 0.25, asleep=False)
-    assert read(METRICS.replace('"awake"} 1.0', '"awake"} 0.0')).asleep
-    with pytest.raises(ValueError, match="no vllm:kv_cache_usage_perc"):
-        read(METRICS.replace("kv_cache_usage_perc", "other"))
+    calm = {"vllm:num_requests_waiting": 0.0, "vllm:kv_cache_usage_perc": 0.25}
+    assert Engine.of(calm) == Engine(0, 0.25)
+    assert Engine.of({**calm, "vllm:engine_sleep_state:awake": 0.0}).asleep
+    assert Engine.of({}).waiting
+
+
+class Crowded(Guest):
+    """Every third look finds a request of serving's waiting."""
+
+    looks, most, yielded = 0, 0, 0
+
+    async def behave(self) -> None:
+        async def gauges() -> dict[str, float]:
+            Crowded.looks += 1
+            waits = float(Crowded.looks % 3 == 0)
+            Crowded.yielded += bool(waits and self.flights)
+            Crowded.most = max(Crowded.most, len(self.flights))
+            assert all(one.said["body"]["priority"] == LOWEST for one in self.flights.values())
+            return {"vllm:num_requests_waiting": waits, "vllm:kv_cache_usage_perc": 0.1}
+
+        self.engine.gauges = gauges  # type: ignore[method-assign]
+        self.manners = Manners(most=5, every_seconds=0.05)
+        await super().behave()
+
+
+def test_a_guest_gives_way_and_still_finishes_all(tmp_path: Path):
+    task = farms.task(
+        tmp_path,
+        Farm(str(tmp_path / "farm")),
+        farms.texts(40),
+        checks={"max_repeated": 1.0, "truncated": True},
+    )
+    submit.run(task)
+    with farms.double() as url:
+        run(work(Post(task.farm, "double", url), farms.QUICK, Crowded))
+    books = collect.collect(task)
+    assert books.balance
+    assert (books.submitted, books.pending, books.dead.total()) == (40, 0, 0)
+    assert Crowded.most <= 5
+    assert Crowded.yielded
