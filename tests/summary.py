@@ -33,7 +33,7 @@ THINGS = {
     "Pulsar": Thing("engine", *JAVA),
     "Prism": Thing("real", *GO),
     "S3": Thing("real"),
-    "Kubernetes": Thing("real", *GO),
+    "Kubernetes": Thing("real", ("go", "openssl"), "apt-get install golang openssl"),
     "vLLM": Thing("real"),
     "torch": Thing("real"),
     "trainers' readers": Thing("real"),
