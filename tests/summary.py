@@ -32,7 +32,7 @@ THINGS = {
     "Flink": Thing("engine", *JAVA),
     "Pulsar": Thing("engine", *JAVA),
     "Prism": Thing("real", *GO),
-    "S3": Thing("real"),
+    "S3": Thing("real", *GO),
     "Kubernetes": Thing("real", *GO),
     "vLLM": Thing("real"),
     "torch": Thing("real"),

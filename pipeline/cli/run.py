@@ -104,10 +104,17 @@ def check_options(beam: tuple[str, ...]) -> None:
 
 def absolute(recipe: "Recipe") -> "Recipe":
     """The recipe for workers that run in folders of their own."""
-    inputs = tuple(replace(one, path=os.path.abspath(one.path)) for one in recipe.inputs)
+    inputs = tuple(replace(one, path=whole(one.path)) for one in recipe.inputs)
     output = recipe.output
-    output = replace(output, path=os.path.abspath(output.path), tokenizer=os.path.abspath(output.tokenizer))
+    output = replace(output, path=whole(output.path), tokenizer=os.path.abspath(output.tokenizer))
     return replace(recipe, inputs=inputs, output=output)
+
+
+def whole(path: str) -> str:
+    """The path as it reads from any folder."""
+    from pipeline.data.objects import remote
+
+    return path if remote(path) else os.path.abspath(path)
 
 
 def located(recipe: str, error: "SetupError") -> str:

@@ -5,6 +5,8 @@ import json
 
 import click
 
+from pipeline.cli import OUT
+
 
 @click.command()
 @click.argument("place", metavar="SHARD:PACK")
@@ -12,7 +14,7 @@ import click
     "--in",
     "out",
     required=True,
-    type=click.Path(exists=True, file_okay=False),
+    type=OUT,
     metavar="OUT",
     help="The run's output folder.",
 )

@@ -7,11 +7,12 @@ host or path, so equal work leaves equal receipts. A step whose receipt is there
 import json
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
-from typing import Any
+from typing import IO, Any
 
-from pipeline.data.store import LocalStore
+from pipeline.data.store import Store
 
 FOLDER = "receipts"
+BLOCK = 4 << 20  # bytes of a file that is read to be digested
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Receipt:
     files: dict[str, str] = field(default_factory=dict)  # name → digest of the file's bytes
 
 
-def find(store: LocalStore, of: str) -> Receipt | None:
+def find(store: Store, of: str) -> Receipt | None:
     """The receipt of a step, None if the step was not done."""
     try:
         data = store.read(receipt_name(of))
@@ -30,7 +31,7 @@ def find(store: LocalStore, of: str) -> Receipt | None:
     return parse(data, of)
 
 
-def get(store: LocalStore, of: str) -> Receipt:
+def get(store: Store, of: str) -> Receipt:
     """The receipt of a step that must have been done."""
     receipt = find(store, of)
     if receipt is None:
@@ -46,7 +47,7 @@ def parse(data: bytes, of: str) -> Receipt:
         raise ValueError(f"{receipt_name(of)}: damaged receipt ({error}); delete it and run again") from error
 
 
-def publish(store: LocalStore, receipt: Receipt) -> Receipt:
+def publish(store: Store, receipt: Receipt) -> Receipt:
     """The receipt as it stands afterwards: ours, or the one that was there first."""
     data = json.dumps(asdict(receipt), sort_keys=True, ensure_ascii=False, indent=1).encode()
     if store.put(data, receipt_name(receipt.of)):
@@ -65,8 +66,24 @@ def digest_of(data: bytes) -> str:
 
 def file_digest(path: str) -> str:
     """32 hex digits (blake2b) of a file's bytes."""
-    state = blake2b(digest_size=16)
     with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            state.update(block)
+        return digest_from(file)
+
+
+def stored_digest(store: Store, name: str) -> str:
+    """As `file_digest`, of a published file."""
+    with store.open(name) as file:
+        return digest_from(file)
+
+
+def digest_from(file: IO[bytes]) -> str:
+    state = blake2b(digest_size=16)
+    while block := file.read(BLOCK):
+        state.update(block)
     return state.hexdigest()
+
+
+def publish_file(store: Store, temporary: str, name: str) -> str:
+    """Publish a finished file; the digest of what now has the name: ours, or that of whoever was there first."""
+    ours = file_digest(temporary)
+    return ours if store.publish(temporary, name) else stored_digest(store, name)

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from pipeline.data import receipts, slices, tables
 from pipeline.data.receipts import Receipt, receipt_name
-from pipeline.data.store import TEMPORARY
+from pipeline.data.store import LOCK, TEMPORARY
 from pipeline.ledger import Run
 from pipeline.run.driver import MANIFEST
 from pipeline.run.folder import MARKER
@@ -19,7 +19,7 @@ from pipeline.steps.shards import packs_of, shard_receipt
 from pipeline.steps.tokens import fragment_of, fragments, read_tokens
 from pipeline.steps.work import Piece
 
-KEPT = (MARKER, MANIFEST, "shards.parquet", views.NAME, ".lock")
+KEPT = (MARKER, MANIFEST, "shards.parquet", views.NAME, LOCK)
 
 
 def needed_steps(run: Run) -> set[str]:
@@ -81,8 +81,7 @@ def write_fragment(run: Run, piece: Piece, of: str, ids: pa.Array) -> None:
     with tables.TableWriter(run.store, table.schema) as writer:
         for part in groups(run, piece, ids):
             writer.write(table.slice(*part))
-        writer.publish(f"{of}.parquet")
-    digest = receipts.file_digest(run.store.path(f"{of}.parquet"))
+        digest = writer.publish(f"{of}.parquet")
     receipts.publish(run.store, Receipt(of, {"rows": writer.rows}, {f"{of}.parquet": digest}))
 
 

@@ -101,10 +101,10 @@ def settle(_bucket: str, slices: Slices, _work: Work, stage: PlacedStage, _corpu
 def publish(piece: str, slices: Slices, work: Work, stage: PlacedStage, corpus: Corpus) -> tuple[str, str]:
     """(file, digest) of the marks of one piece, in the order of ids."""
     name = f"{marks_of(stage, corpus)}/{piece}.parquet"
-    if not work.store.exists(name):
-        marks = pa.Table.from_batches(list(slices), MARKS)
-        tables.write(work.store, tables.as_batch(marks.sort_by("id")), name)
-    return name, receipts.file_digest(work.store.path(name))
+    if work.store.exists(name):
+        return name, receipts.stored_digest(work.store, name)
+    marks = pa.Table.from_batches(list(slices), MARKS)
+    return name, tables.write(work.store, tables.as_batch(marks.sort_by("id")), name)
 
 
 def close(

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pipeline.data import receipts, tables
 from pipeline.data.keys import describe, digest
 from pipeline.data.schemas import MARKS
-from pipeline.data.store import LocalStore
+from pipeline.data.store import Store
 from pipeline.steps.measure import columns_of
 from pipeline.steps.placed import COMPARISON, EDITOR, SAMPLE, PlacedMeasure, PlacedStage, size_after, told
 from pipeline.steps.view import View, with_chosen
@@ -155,7 +155,7 @@ def read_marks(work: Work, stage: PlacedStage, corpus: Corpus, piece: str) -> pa
 
 
 @lru_cache(maxsize=64)
-def marked_files(store: LocalStore, step: str) -> frozenset[str]:
+def marked_files(store: Store, step: str) -> frozenset[str]:
     return frozenset(receipts.get(store, step).files)
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipeline.data import receipts, tables
 from pipeline.data.receipts import Receipt
-from pipeline.data.store import LocalStore
+from pipeline.data.store import Store
 from pipeline.kernels import cuts as cutting
 from pipeline.steps.placed import Edit, Placed, PlacedMeasure, check_files, told
 from pipeline.steps.view import View, no_cuts, with_chosen
@@ -81,7 +81,7 @@ def columns_of(placed: PlacedMeasure, piece: str) -> str:
 class ColumnsWriter:
     """One measure's columns of one piece, batch by batch."""
 
-    def __init__(self, store: LocalStore, placed: PlacedMeasure) -> None:
+    def __init__(self, store: Store, placed: PlacedMeasure) -> None:
         self.store, self.placed = store, placed
         self.writer = tables.TableWriter(store, placed.measure.columns)
 
@@ -95,8 +95,7 @@ class ColumnsWriter:
             self.writer.discard()
             return receipt
         name = f"{of}.parquet"
-        self.writer.publish(name)
-        digest = receipts.file_digest(self.store.path(name))
+        digest = self.writer.publish(name)
         return receipts.publish(self.store, Receipt(of, {"rows": self.writer.rows}, {name: digest}))
 
 
