@@ -112,7 +112,7 @@ class Server(ThreadingHTTPServer):
 
 
 class GoogleDouble(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+    protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
     objects: dict[str, bytes]
     lock: Lock
 

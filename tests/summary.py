@@ -32,6 +32,7 @@ THINGS = {
     "Flink": Thing("engine", *JAVA),
     "Pulsar": Thing("engine", *JAVA),
     "Prism": Thing("real", *GO),
+    "portable job service": Thing("real"),
     "S3": Thing("real", *GO),
     "Kubernetes": Thing("real", *GO),
     "vLLM": Thing("real"),
