@@ -92,15 +92,16 @@ def await_answer(port: int) -> None:
 
 
 @contextmanager
-def gs() -> Iterator[Bucket]:
+def gs(name: str = "winnow-gs", objects: dict[str, bytes] | None = None) -> Iterator[Bucket]:
     """Objects in memory behind as much of Google's XML interface as obstore speaks."""
-    server = Server(("127.0.0.1", 0), type("Double", (GoogleDouble,), {"objects": {}, "lock": Lock()}))
+    held = {"name": name, "objects": {} if objects is None else objects, "lock": Lock()}
+    server = Server(("127.0.0.1", 0), type("Double", (GoogleDouble,), held))
     Thread(target=server.serve_forever, daemon=True).start()
     account = {"client_email": "", "private_key": "", "private_key_id": "", "disable_oauth": True}
     port = server.server_address[1]
     key = json.dumps({**account, "gcs_base_url": f"http://127.0.0.1:{port}"})
     try:
-        yield Bucket("gs://winnow-gs", {"GOOGLE_SERVICE_ACCOUNT_KEY": key}, port)
+        yield Bucket(f"gs://{name}", {"GOOGLE_SERVICE_ACCOUNT_KEY": key}, port)
     finally:
         server.shutdown()
         server.server_close()
@@ -113,6 +114,7 @@ class Server(ThreadingHTTPServer):
 
 class GoogleDouble(BaseHTTPRequestHandler):
     protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
+    name: str
     objects: dict[str, bytes]
     lock: Lock
 
@@ -121,7 +123,7 @@ class GoogleDouble(BaseHTTPRequestHandler):
 
     @property
     def key(self) -> str:
-        return unquote(urlsplit(self.path).path).removeprefix("/winnow-gs").removeprefix("/")
+        return unquote(urlsplit(self.path).path).removeprefix(f"/{self.name}").removeprefix("/")
 
     def do_PUT(self) -> None:
         data = self.rfile.read(int(self.headers["Content-Length"]))
@@ -161,7 +163,7 @@ class GoogleDouble(BaseHTTPRequestHandler):
     def listing(self, query: dict[str, list[str]]) -> bytes:
         prefix, delimiter = (query.get(name, [""])[0] for name in ("prefix", "delimiter"))
         keys = [key for key in sorted(self.objects) if key.startswith(prefix)]
-        deeper = [key for key in keys if delimiter and delimiter in key[len(prefix) :]]
+        deeper = {key: None for key in keys if delimiter and delimiter in key[len(prefix) :]}
         folders = dict.fromkeys(prefix + key[len(prefix) :].split("/")[0] + "/" for key in deeper)
         rows = [
             f"<Contents><Key>{key}</Key><Size>{len(self.objects[key])}</Size><ETag>{tag(self.objects[key])['ETag']}</ETag>"

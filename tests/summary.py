@@ -33,6 +33,7 @@ THINGS = {
     "Pulsar": Thing("engine", *JAVA),
     "Prism": Thing("real", *GO),
     "portable job service": Thing("real"),
+    "Dataflow's translation": Thing("real"),
     "S3": Thing("real", *GO),
     "Kubernetes": Thing("real", *GO),
     "vLLM": Thing("real"),

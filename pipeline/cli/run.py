@@ -73,8 +73,8 @@ def run(
     beside = os.path.dirname(os.path.abspath(recipe))
     settings = Settings(workers or os.cpu_count() or 1, piece_mib << 20, exchange, None, beam, limit, beside)
     try:
-        check_options(beam)
-        job = prepare(absolute(load(recipe)) if beam else load(recipe), settings)
+        check_options(beam, loaded := load(recipe))
+        job = prepare(absolute(loaded) if beam else loaded, settings)
         if only_plan:
             check_folder(job.work.store)
             show_plan(job, job.plan(), exact=True)
@@ -89,15 +89,16 @@ def run(
         fail(cure(str(error), recipe), 1)
 
 
-def check_options(beam: tuple[str, ...]) -> None:
+def check_options(beam: tuple[str, ...], recipe: "Recipe") -> None:
     """Options for Beam, known before anything runs."""
     from pipeline.cli import fail
 
     if beam:
-        from pipeline.engines.options import OptionError, check
+        from pipeline.engines.options import OptionError, check, check_places
 
         try:
             check(beam)
+            check_places(beam, recipe)
         except OptionError as error:
             fail(error)
 
