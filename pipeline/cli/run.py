@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--plan", "only_plan", is_flag=True, help="Say what would run and what is there already; run nothing."
 )
+@click.option("--repair", is_flag=True, help="First read all that stands, and make anew what is damaged.")
 @click.option(
     "--limit",
     type=click.IntRange(1),
@@ -51,6 +52,7 @@ def run(
     recipe: str,
     beam: tuple[str, ...],
     only_plan: bool,
+    repair: bool,
     limit: int | None,
     workers: int | None,
     piece_mib: int,
@@ -80,6 +82,8 @@ def run(
             show_plan(job, job.plan(), exact=True)
             return
         with locked(job.work.store):
+            if repair:
+                show_repairs(job)
             run_here(job)
     except (FolderError, FormError) as error:
         fail(error)
@@ -158,6 +162,14 @@ def supervised(job: "Job", planned: "Plan") -> None:
     ]
     with Progress(job, planned, sys.stderr.isatty()) as progress:
         supervise(command, progress.tick, progress.tell)
+
+
+def show_repairs(job: "Job") -> None:
+    """What was damaged, and will be made anew."""
+    from pipeline.run.repair import repair
+
+    for line in repair(job.work.store):
+        click.echo(f"! {line}; it will be made anew", err=True)
 
 
 def show_plan(job: "Job", planned: "Plan", exact: bool = False) -> None:

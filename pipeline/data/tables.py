@@ -74,7 +74,7 @@ def read(store: Store, name: str, columns: list[str] | None = None) -> pa.Table:
     try:
         return open_table(store, name).read(columns=columns)
     except (OSError, pa.ArrowInvalid) as error:
-        raise OSError(f"{name}: {error}") from error
+        raise OSError(f"{name}: {error}; run with --repair makes it anew") from error
 
 
 def batches(store: Store, name: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:

@@ -313,7 +313,7 @@ class Digests:
 
 
 def read_receipt(store: Store, name: str) -> Receipt:
-    return receipts.parse(store.read(name), name.removeprefix(f"{FOLDER}/").removesuffix(".json"))
+    return receipts.parse(store.read(name), receipts.step_of(name))
 
 
 def place(split: Split) -> tuple[Any, ...]:
