@@ -115,6 +115,8 @@ class Stage:
     def __post_init__(self) -> None:
         _check_shape(self.rule)
         _fill(self, where=limits(self.where), name=self.name or default_name(type(self.rule)))
+        if getattr(self.rule, "scoped", False) and not self.where:
+            raise ValueError(f"{self.name}: needs a `where`, or it would drop everything")
 
 
 @dataclass(frozen=True)

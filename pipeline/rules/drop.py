@@ -13,6 +13,7 @@ class Drop:
     """Drop every document that its `where` speaks of, such as {generated: true}; give it a `name` that says why."""
 
     needs = ()
+    scoped = True  # refused without a `where`
     version = 1
     reasons = ("unwanted",)
 
