@@ -261,12 +261,12 @@ class Fates:
 
     name: str
     kept: Sequence[int]
-    rest: Sequence[int]  # dropped by others
+    rest: Sequence[int]  # dropped for another reason
     gone: Sequence[int]
     note: str = ""
 
 
-FATES = ("kept", "dropped by others", "beyond the limit")
+FATES = ("kept", "dropped otherwise", "beyond the limit")
 
 
 def histogram(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-KEPT, REST, GONE = 0, 1, 2  # ships; dropped by others; beyond the limit
+KEPT, REST, GONE = 0, 1, 2  # ships; dropped for another reason; beyond the limit
 WITHIN, BEYOND = 0, 1
 
 

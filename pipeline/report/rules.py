@@ -150,6 +150,8 @@ def axis_name(rule: Any, reason: str, one: Compared) -> str:
     ]
     near = [SequenceMatcher(None, name, reason).ratio() for name in names]
     name = names[near.index(max(near))] if names else reason
+    if name.endswith(("share", "ratio")):
+        return name.replace("_", " ")
     kind = "count" if pa.types.is_integer(one.values.type) else "share" if one.limit <= 1 else "value"
     return f"{name.replace('_', ' ')} ({kind})"
 
@@ -178,7 +180,7 @@ def axis(ends: np.ndarray, limit: float) -> tuple[Scale, int]:
 
 
 def section(walk: Walk, rules: Rules, samples: Samples, shown: int) -> page.Section:
-    parts = [page.text("A document falls by the first stage that has a reason. Each rule is asked alone, too, of all documents within its scope."),
+    parts = [page.text("A document falls by the first stage that has a reason. Each rule is asked alone, too, of all documents within its scope. Bars count documents, each row on a scale of its own; at the right, the share beyond the limit."),
              overlap_picture(rules), overview(walk, rules)]  # fmt: skip
     for place, stage in enumerate(walk.stages):
         if stage.kind == COMPARISON:
