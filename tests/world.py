@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.comparisons.exact import ExactDuplicates
-from pipeline.data.store import LocalStore
+from pipeline.data.objects import store_at
 from pipeline.recipe import Input, Output, Recipe, Stage
 from pipeline.rules.chinese import ChineseQuality
 from pipeline.rules.gopher import GopherQuality
@@ -160,7 +160,7 @@ def with_stage(one: Recipe, name: str, rule: Any) -> Recipe:
 
 def listing(folder: str | Path) -> dict[str, bytes]:
     """Every file below a folder with its bytes; the lock aside."""
-    store = LocalStore(str(folder))
+    store = store_at(str(folder))
     return {name: store.read(name) for name in store.list(".") if not name.endswith(".lock")}
 
 

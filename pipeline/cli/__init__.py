@@ -4,7 +4,7 @@ import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -28,6 +28,17 @@ COMMANDS = {  # name → module below pipeline.cli; the function has the command
     "demo": "demo",
     "completion": "completion",
 }
+
+
+class Out(click.Path):
+    """A run's folder: on this machine, where it must exist, or below a bucket's URL."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        url = isinstance(value, str) and value.startswith(("s3://", "gs://"))
+        return value if url else super().convert(value, param, ctx)
+
+
+OUT = Out(exists=True, file_okay=False)
 
 
 class Lazy(click.Group):

@@ -2,9 +2,11 @@
 
 import click
 
+from pipeline.cli import OUT
+
 
 @click.command()
-@click.argument("out", type=click.Path(exists=True, file_okay=False))
+@click.argument("out", type=OUT)
 def account(out: str) -> None:
     """Recount a run from the bytes: records in the inputs, rows, characters, tokens in packs.
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli import OUT
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -14,8 +16,8 @@ SHOWN = 12  # rows of a table
 
 
 @click.command()
-@click.argument("before", type=click.Path(exists=True, file_okay=False), metavar="OUT1")
-@click.argument("after", type=click.Path(exists=True, file_okay=False), metavar="OUT2")
+@click.argument("before", type=OUT, metavar="OUT1")
+@click.argument("after", type=OUT, metavar="OUT2")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write it as an HTML page, too.")
 def diff(before: str, after: str, output: str | None) -> None:
     """Compare two runs: documents that flipped and what decided, tokens gained and lost, changed limits and packs.

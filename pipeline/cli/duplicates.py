@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli import OUT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -17,7 +19,7 @@ SHOWN = 5  # members of a group, and documents found
 
 
 @click.command()
-@click.argument("out", type=click.Path(exists=True, file_okay=False))
+@click.argument("out", type=OUT)
 @click.option(
     "--groups", "count", type=click.IntRange(0), default=5, show_default=True, help="How many groups a stage."
 )

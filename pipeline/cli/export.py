@@ -2,12 +2,14 @@
 
 import click
 
+from pipeline.cli import OUT
+
 DOCUMENTS = ("jsonl", "parquet")
 PACKS = ("megatron", "mds", "webdataset", "npy")
 
 
 @click.command()
-@click.argument("out", type=click.Path(exists=True, file_okay=False))
+@click.argument("out", type=OUT)
 @click.argument("target", type=click.Path())
 @click.option(
     "--as",

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli import OUT
+
 if TYPE_CHECKING:
     from pipeline.ledger import Run
     from pipeline.ledger.why import Life
 
 
 @click.command()
-@click.argument("out", type=click.Path(exists=True, file_okay=False))
+@click.argument("out", type=OUT)
 @click.option("--stage", help="Only what this stage dropped.")
 @click.option("--reason", help="Only what was dropped for this reason.")
 @click.option("--kept", is_flag=True, help="A sample of what ships instead.")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli import Out
+
 if TYPE_CHECKING:
     from pipeline.ship.files import Files
 
@@ -62,7 +64,7 @@ def list_(source: str, patterns: tuple[str, ...], as_json: bool) -> None:
 
 
 @manifest.command()
-@click.argument("source", metavar="LIST", type=click.Path(exists=True))
+@click.argument("source", metavar="LIST", type=Out(exists=True))
 @click.option(
     "--root",
     type=click.Path(exists=True, file_okay=False),
@@ -71,12 +73,13 @@ def list_(source: str, patterns: tuple[str, ...], as_json: bool) -> None:
 def verify(source: str, root: str | None) -> None:
     """Find a flipped bit, a missing and an extra file; ends with 1, and names the place."""
     from pipeline.cli import fail
+    from pipeline.data.objects import remote
     from pipeline.ship import files
     from pipeline.ship.manifest import superseded
     from pipeline.ship.manifest import verify as problems
 
     with told():
-        if os.path.isdir(source):
+        if os.path.isdir(source) or remote(source):
             found = list(problems(source, superseded(source)))
         else:
             found = list(files.verify(files.load(source, root)))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--plan", "only_plan", is_flag=True, help="Say what would run and what is there already; run nothing."
 )
+@click.option("--repair", is_flag=True, help="First read all that stands, and make anew what is damaged.")
 @click.option(
     "--limit",
     type=click.IntRange(1),
@@ -51,6 +52,7 @@ def run(
     recipe: str,
     beam: tuple[str, ...],
     only_plan: bool,
+    repair: bool,
     limit: int | None,
     workers: int | None,
     piece_mib: int,
@@ -73,13 +75,15 @@ def run(
     beside = os.path.dirname(os.path.abspath(recipe))
     settings = Settings(workers or os.cpu_count() or 1, piece_mib << 20, exchange, None, beam, limit, beside)
     try:
-        check_options(beam)
-        job = prepare(absolute(load(recipe)) if beam else load(recipe), settings)
+        check_options(beam, loaded := load(recipe))
+        job = prepare(absolute(loaded) if beam else loaded, settings)
         if only_plan:
             check_folder(job.work.store)
             show_plan(job, job.plan(), exact=True)
             return
         with locked(job.work.store):
+            if repair:
+                show_repairs(job)
             run_here(job)
     except (FolderError, FormError) as error:
         fail(error)
@@ -89,25 +93,33 @@ def run(
         fail(cure(str(error), recipe), 1)
 
 
-def check_options(beam: tuple[str, ...]) -> None:
+def check_options(beam: tuple[str, ...], recipe: "Recipe") -> None:
     """Options for Beam, known before anything runs."""
     from pipeline.cli import fail
 
     if beam:
-        from pipeline.engines.options import OptionError, check
+        from pipeline.engines.options import OptionError, check, check_places
 
         try:
             check(beam)
+            check_places(beam, recipe)
         except OptionError as error:
             fail(error)
 
 
 def absolute(recipe: "Recipe") -> "Recipe":
     """The recipe for workers that run in folders of their own."""
-    inputs = tuple(replace(one, path=os.path.abspath(one.path)) for one in recipe.inputs)
+    inputs = tuple(replace(one, path=whole(one.path)) for one in recipe.inputs)
     output = recipe.output
-    output = replace(output, path=os.path.abspath(output.path), tokenizer=os.path.abspath(output.tokenizer))
+    output = replace(output, path=whole(output.path), tokenizer=os.path.abspath(output.tokenizer))
     return replace(recipe, inputs=inputs, output=output)
+
+
+def whole(path: str) -> str:
+    """The path as it reads from any folder."""
+    from pipeline.data.objects import remote
+
+    return path if remote(path) else os.path.abspath(path)
 
 
 def located(recipe: str, error: "SetupError") -> str:
@@ -150,6 +162,14 @@ def supervised(job: "Job", planned: "Plan") -> None:
     ]
     with Progress(job, planned, sys.stderr.isatty()) as progress:
         supervise(command, progress.tick, progress.tell)
+
+
+def show_repairs(job: "Job") -> None:
+    """What was damaged, and will be made anew."""
+    from pipeline.run.repair import repair
+
+    for line in repair(job.work.store):
+        click.echo(f"! {line}; it will be made anew", err=True)
 
 
 def show_plan(job: "Job", planned: "Plan", exact: bool = False) -> None:

@@ -7,6 +7,8 @@ import click
 
 from pipeline.cli import curable
 from pipeline.cli.synth_demo import demo
+from pipeline.cli.synth_replay import replay
+from pipeline.cli.synth_schedule import schedule
 
 if TYPE_CHECKING:
     from synth.collect import Books
@@ -26,10 +28,14 @@ def synth() -> None:
       winnow synth work farm.yaml -v NAME   one worker beside one engine
       winnow synth status farm.yaml         backlog, rates, yield, what is left
       winnow synth collect job.yaml         results → documents for `winnow run`, and the books
+      winnow synth replay --trace t.csv     what the scheduler would make of a recorded week
+      winnow synth schedule plan.yaml       take idle GPUs, give them back in time
     """
 
 
 synth.add_command(demo)
+synth.add_command(replay)
+synth.add_command(schedule)
 
 
 @synth.command()
@@ -67,6 +73,9 @@ def submit(path: str) -> None:
               help="Seconds after SIGTERM in which requests may still finish.")  # fmt: skip
 @click.option("--metrics-port", type=click.IntRange(0, 65_535), default=0, help="For Prometheus; 0: none.")
 @click.option("--until-empty", is_flag=True, help="Leave when the queue is empty.")
+@click.option(
+    "--co-located", is_flag=True, help="The engine is serving's own: lowest priority, and out of its way."
+)
 def work(
     path: str,
     variant: str,
@@ -76,6 +85,7 @@ def work(
     max_yield: float,
     metrics_port: int,
     until_empty: bool,
+    co_located: bool,
 ) -> None:
     """Work beside one engine until told to leave: SIGTERM gives back what is unfinished, SIGUSR1 finishes what is in hand.
 
@@ -88,13 +98,14 @@ def work(
 
         from synth import farm, variants
         from synth import work as working
-        from synth.worker import Habits
+        from synth.colocated import Guest
+        from synth.worker import Habits, Worker
 
         post = working.Post(farm.read(path), variant, url, metrics_port=metrics_port)
         concurrency = in_flight or variants.read(variant, post.farm.variants).concurrency
         working.log_lines()
         habits = Habits(concurrency, deadline, max_yield_seconds=max_yield, stop_when_empty=until_empty)
-        asyncio.run(working.work(post, habits))
+        asyncio.run(working.work(post, habits, Guest if co_located else Worker))
 
 
 @synth.command()

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli import OUT
+
 if TYPE_CHECKING:
     from pipeline.ledger.takedown import Statement
 
 
 @click.command()
-@click.argument("out", type=click.Path(exists=True, file_okay=False))
+@click.argument("out", type=OUT)
 @click.option("--id", "ids", multiple=True, metavar="LIST", help="Ids of documents.")
 @click.option("--url", "urls", multiple=True, metavar="LIST", help="URLs that documents came from.")
 @click.option("--digest", "digests", multiple=True, metavar="LIST", help="Digests of texts.")
@@ -45,7 +47,6 @@ def takedown(
       winnow takedown out --url removed-urls.txt
     """
     from pipeline.cli import fail
-    from pipeline.data.store import LocalStore
     from pipeline.ledger import LedgerError, open_run
     from pipeline.ledger.takedown import state, take_down
     from pipeline.run.driver import SetupError
@@ -64,7 +65,7 @@ def takedown(
         if only_plan:
             say(state(run, asked)[0], as_json)
             return
-        with locked(LocalStore(out)):
+        with locked(run.store):
             run = open_run(out)  # as it is now that nobody else writes
             statement, listed = state(run, asked)
             tokenizer = tokenizer or run.recipe.output.tokenizer

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import click
 
+from pipeline.cli import OUT
+
 
 @click.command()
 @click.argument("place", metavar="[SHARD:PACK]", required=False)
@@ -13,7 +15,7 @@ import click
     "--in",
     "out",
     required=True,
-    type=click.Path(exists=True, file_okay=False),
+    type=OUT,
     metavar="OUT",
     help="The run's output folder.",
 )

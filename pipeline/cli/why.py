@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli import OUT
+
 if TYPE_CHECKING:
     from pipeline.ledger.why import Life, Quarantined, Said, Survivor
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     "--in",
     "out",
     required=True,
-    type=click.Path(exists=True, file_okay=False),
+    type=OUT,
     metavar="OUT",
     help="The run's output folder.",
 )

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipeline.data import slices
 from pipeline.data.keys import digest
-from pipeline.data.store import LocalStore
+from pipeline.data.store import Store
 
 SLICE_BYTES = 8 << 20  # engines want elements under 16 MiB
 WAYS = ("files", "engine")
@@ -46,7 +46,7 @@ beam.coders.registry.register_coder(pa.RecordBatch, BatchCoder)
 class Exchange:
     """How slices travel in this run: the way, and where slice files lie."""
 
-    store: LocalStore
+    store: Store
     way: str = "files"
 
     def __post_init__(self) -> None:

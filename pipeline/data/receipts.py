@@ -7,11 +7,12 @@ host or path, so equal work leaves equal receipts. A step whose receipt is there
 import json
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
-from typing import Any
+from typing import IO, Any
 
-from pipeline.data.store import LocalStore
+from pipeline.data.store import Store
 
 FOLDER = "receipts"
+BLOCK = 4 << 20  # bytes of a file that is read to be digested
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Receipt:
     files: dict[str, str] = field(default_factory=dict)  # name → digest of the file's bytes
 
 
-def find(store: LocalStore, of: str) -> Receipt | None:
+def find(store: Store, of: str) -> Receipt | None:
     """The receipt of a step, None if the step was not done."""
     try:
         data = store.read(receipt_name(of))
@@ -30,7 +31,7 @@ def find(store: LocalStore, of: str) -> Receipt | None:
     return parse(data, of)
 
 
-def get(store: LocalStore, of: str) -> Receipt:
+def get(store: Store, of: str) -> Receipt:
     """The receipt of a step that must have been done."""
     receipt = find(store, of)
     if receipt is None:
@@ -41,14 +42,25 @@ def get(store: LocalStore, of: str) -> Receipt:
 def parse(data: bytes, of: str) -> Receipt:
     """A receipt from its bytes; ValueError names one that is damaged."""
     try:
-        return Receipt(**json.loads(data))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{receipt_name(of)}: damaged receipt ({error}); delete it and run again") from error
+        fields = json.loads(data)
+        check = fields.pop("check", None)  # receipts of earlier versions have none
+        receipt = Receipt(**fields)
+        if check not in (None, checked(receipt)):
+            raise ValueError("its check differs")  # noqa: TRY301  # as any other damage
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{receipt_name(of)}: damaged receipt ({error}); run with --repair") from error
+    return receipt
 
 
-def publish(store: LocalStore, receipt: Receipt) -> Receipt:
+def checked(receipt: Receipt) -> str:
+    """32 hex digits of all that a receipt says: a flipped bit may leave JSON that reads."""
+    return digest_of(json.dumps(asdict(receipt), sort_keys=True).encode())
+
+
+def publish(store: Store, receipt: Receipt) -> Receipt:
     """The receipt as it stands afterwards: ours, or the one that was there first."""
-    data = json.dumps(asdict(receipt), sort_keys=True, ensure_ascii=False, indent=1).encode()
+    fields = {**asdict(receipt), "check": checked(receipt)}
+    data = json.dumps(fields, sort_keys=True, ensure_ascii=False, indent=1).encode()
     if store.put(data, receipt_name(receipt.of)):
         return receipt
     return get(store, receipt.of)
@@ -58,6 +70,11 @@ def receipt_name(of: str) -> str:
     return f"{FOLDER}/{of}.json"
 
 
+def step_of(name: str) -> str:
+    """The step whose receipt has this name."""
+    return name.removeprefix(f"{FOLDER}/").removesuffix(".json")
+
+
 def digest_of(data: bytes) -> str:
     """32 hex digits (blake2b) of bytes; of a file's bytes the same as `file_digest` of the file."""
     return blake2b(data, digest_size=16).hexdigest()
@@ -65,8 +82,24 @@ def digest_of(data: bytes) -> str:
 
 def file_digest(path: str) -> str:
     """32 hex digits (blake2b) of a file's bytes."""
-    state = blake2b(digest_size=16)
     with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            state.update(block)
+        return digest_from(file)
+
+
+def stored_digest(store: Store, name: str) -> str:
+    """As `file_digest`, of a published file."""
+    with store.open(name) as file:
+        return digest_from(file)
+
+
+def digest_from(file: IO[bytes]) -> str:
+    state = blake2b(digest_size=16)
+    while block := file.read(BLOCK):
+        state.update(block)
     return state.hexdigest()
+
+
+def publish_file(store: Store, temporary: str, name: str) -> str:
+    """Publish a finished file; the digest of what now has the name: ours, or that of whoever was there first."""
+    ours = file_digest(temporary)
+    return ours if store.publish(temporary, name) else stored_digest(store, name)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from pipeline.data.store import LocalStore
+from pipeline.data.store import Store
 
 FOLDER = "exchange"
 
 
-def write(store: LocalStore, name: str, slices: Iterable[tuple[str, pa.RecordBatch]]) -> None:
+def write(store: Store, name: str, slices: Iterable[tuple[str, pa.RecordBatch]]) -> None:
     """Publish one sender's slices, (target, batch) in any order."""
     index: dict[str, list[tuple[int, int]]] = {}
     temporary = store.temporary()
@@ -29,13 +29,13 @@ def write(store: LocalStore, name: str, slices: Iterable[tuple[str, pa.RecordBat
     store.publish(temporary, name)
 
 
-def targets(store: LocalStore, name: str) -> dict[str, list[tuple[int, int]]]:
+def targets(store: Store, name: str) -> dict[str, list[tuple[int, int]]]:
     """The footer: for whom there are slices, and where."""
     length = int.from_bytes(store.read(name, -8), "big")
     return json.loads(store.read(name, -8 - length)[:length])
 
 
-def list_targets(store: LocalStore, names: Iterable[str], listing: str) -> Iterator[tuple[str, str]]:
+def list_targets(store: Store, names: Iterable[str], listing: str) -> Iterator[tuple[str, str]]:
     """(target, where) for every target of these files, once; `where` names its part of a listing that is published here.
 
     Each footer is read once, here; a target reads its own part of the listing and then only its own slices.
@@ -57,21 +57,21 @@ def list_targets(store: LocalStore, names: Iterable[str], listing: str) -> Itera
 class Inbox:
     """All slices of one target; each walk over it reads them anew."""
 
-    store: LocalStore
+    store: Store
     where: str  # as `list_targets` gave it
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return read(self.store, self.where)
 
 
-def read(store: LocalStore, where: str) -> Iterator[pa.RecordBatch]:
+def read(store: Store, where: str) -> Iterator[pa.RecordBatch]:
     """All slices of one target, in the order of senders; `where` as `list_targets` gave it."""
     listing, start, stop = where.rsplit(":", 2)
     for name, begin, length in json.loads(store.read(listing, int(start), int(stop))):
         yield decode(store.read(name, begin, begin + length))
 
 
-def read_from(store: LocalStore, names: Iterable[str], target: str) -> Iterator[pa.RecordBatch]:
+def read_from(store: Store, names: Iterable[str], target: str) -> Iterator[pa.RecordBatch]:
     """The slices of one target in a few files, without a listing."""
     for name in names:
         for start, length in targets(store, name).get(target, ()):

@@ -1,17 +1,45 @@
-"""The one seam to storage: six verbs over names below a root. Nothing is ever overwritten in place.
+"""The one seam to storage: few verbs over names below a root. Nothing is ever overwritten in place.
 
-A file appears whole or not at all: it is written under a temporary name, flushed to disk, and published by a hard link
+Here the verbs, and local disks; buckets are in `data/objects.py`. A file appears whole or not at all: it is written under a temporary name, flushed to disk, and published by a hard link
 that fails if the name is taken (create-if-absent). Whoever loses that race reads back what won.
 """
 
+import fcntl
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-TEMPORARY = "tmp"
+import pyarrow as pa
+
+TEMPORARY, LOCK = "tmp", ".lock"
+
+
+class Store(Protocol):
+    """What steps ask of storage; each verb is described where local disks do it."""
+
+    @property
+    def root(self) -> str: ...
+    def __hash__(self) -> int: ...
+    def path(self, name: str) -> str: ...
+    def exists(self, name: str) -> bool: ...
+    def size(self, name: str) -> int: ...
+    def open(self, name: str) -> pa.NativeFile: ...
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes: ...
+    def list(self, prefix: str) -> Iterator[str]: ...
+    def top(self) -> set[str]: ...
+    def temporary(self) -> str: ...
+    def publish(self, temporary: str, name: str) -> bool: ...
+    def put(self, data: bytes, name: str) -> bool: ...
+    def replace(self, data: bytes, name: str) -> None: ...
+    def delete(self, name: str) -> None: ...
+    def sweep(self, folder: str = TEMPORARY) -> None: ...
+    def lock(self) -> AbstractContextManager[object]: ...
+    def check_writable(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -32,9 +60,13 @@ class LocalStore:
         """Bytes of a published file."""
         return os.stat(self.path(name)).st_size
 
+    def open(self, name: str) -> pa.NativeFile:
+        """A published file, for reading and seeking."""
+        return pa.OSFile(self.path(name))
+
     def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
         """The bytes [start, stop) of a published file; a negative start counts from its end."""
-        with open(self.path(name), "rb") as file:
+        with Path(self.path(name)).open("rb") as file:
             file.seek(start, os.SEEK_END if start < 0 else os.SEEK_SET)
             return file.read() if stop is None else file.read(stop - start)
 
@@ -45,8 +77,12 @@ class LocalStore:
             below = os.path.relpath(folder, self.root)
             yield from (f"{below}/{file}" for file in sorted(files))
 
+    def top(self) -> set[str]:
+        """The names of files and folders right below the root."""
+        return set(os.listdir(self.root)) if os.path.isdir(self.root) else set()
+
     def temporary(self) -> str:
-        """A path to write to, unknown to every other writer."""
+        """A local path to write to, unknown to every other writer."""
         os.makedirs(self.path(TEMPORARY), exist_ok=True)
         return self.path(f"{TEMPORARY}/{uuid.uuid4().hex}")
 
@@ -89,6 +125,25 @@ class LocalStore:
     def sweep(self, folder: str = TEMPORARY) -> None:
         """Remove a folder of leftovers, whole."""
         shutil.rmtree(self.path(folder), ignore_errors=True)
+
+    def lock(self) -> AbstractContextManager[object]:
+        """The folder, ours alone until the handle is closed; BlockingIOError when it is another's."""
+        os.makedirs(self.root, exist_ok=True)
+        handle = Path(self.path(LOCK)).open("a")  # noqa: SIM115  # open as long as it is ours
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            handle.close()
+            raise
+        return handle
+
+    def check_writable(self) -> None:
+        """PermissionError when nothing could be published here."""
+        above = self.root
+        while not os.path.lexists(above):
+            above = os.path.dirname(os.path.abspath(above))
+        if not os.path.isdir(above) or not os.access(above, os.W_OK):
+            raise PermissionError(f"{self.root}: cannot be written to")
 
 
 def make_folder(path: str) -> None:

@@ -8,7 +8,8 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.data.store import LocalStore
+from pipeline.data import receipts
+from pipeline.data.store import Store
 
 BATCH_BYTES = 16 << 20  # of text in one row group, which is also one batch in memory
 BATCH_ROWS = 62_500
@@ -17,7 +18,7 @@ BATCH_ROWS = 62_500
 class TableWriter:
     """One Parquet file, row group by row group, under a temporary name until `publish`."""
 
-    def __init__(self, store: LocalStore, schema: pa.Schema) -> None:
+    def __init__(self, store: Store, schema: pa.Schema) -> None:
         self.store, self.schema, self.rows = store, schema, 0
         self.path = store.temporary()
         self.writer = pq.ParquetWriter(self.path, schema, **options(schema))
@@ -28,10 +29,10 @@ class TableWriter:
         self.writer.write_table(table.cast(self.schema), row_group_size=max(1, table.num_rows))
         self.rows += table.num_rows
 
-    def publish(self, name: str) -> bool:
-        """Close the file and give it its name; see `LocalStore.publish`."""
+    def publish(self, name: str) -> str:
+        """Close the file and give it its name; the digest of what has the name afterwards."""
         self.writer.close()
-        return self.store.publish(self.path, name)
+        return receipts.publish_file(self.store, self.path, name)
 
     def discard(self) -> None:
         """Close the file and forget it."""
@@ -60,23 +61,23 @@ def options(schema: pa.Schema) -> dict[str, Any]:
 FEW_VALUES = ("source", "stage", "reason", "file", "detail")  # columns where a dictionary pays
 
 
-def write(store: LocalStore, table: pa.Table | pa.RecordBatch, name: str) -> bool:
-    """Publish one table as one file."""
+def write(store: Store, table: pa.Table | pa.RecordBatch, name: str) -> str:
+    """Publish one table as one file; see `TableWriter.publish`."""
     with TableWriter(store, table.schema) as writer:
         for batch in table.to_batches() if isinstance(table, pa.Table) else [table]:
             writer.write(batch)
         return writer.publish(name)
 
 
-def read(store: LocalStore, name: str, columns: list[str] | None = None) -> pa.Table:
+def read(store: Store, name: str, columns: list[str] | None = None) -> pa.Table:
     """A published table, its page checksums verified; OSError names the file when it is damaged."""
     try:
         return open_table(store, name).read(columns=columns)
     except (OSError, pa.ArrowInvalid) as error:
-        raise OSError(f"{name}: {error}") from error
+        raise OSError(f"{name}: {error}; run with --repair makes it anew") from error
 
 
-def batches(store: LocalStore, name: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+def batches(store: Store, name: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     """A published table, one row group at a time."""
     file = open_table(store, name)
     for group in range(file.num_row_groups):
@@ -84,8 +85,8 @@ def batches(store: LocalStore, name: str, columns: list[str] | None = None) -> I
         yield as_batch(table)
 
 
-def open_table(store: LocalStore, name: str) -> pq.ParquetFile:
-    return pq.ParquetFile(store.path(name), page_checksum_verification=True)
+def open_table(store: Store, name: str) -> pq.ParquetFile:
+    return pq.ParquetFile(store.open(name), page_checksum_verification=True)
 
 
 def as_batch(table: pa.Table) -> pa.RecordBatch:

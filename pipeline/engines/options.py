@@ -6,6 +6,8 @@ from typing import NoReturn
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
 from pipeline import forms
+from pipeline.data.objects import remote
+from pipeline.recipe import Recipe
 
 # Those of Beam's Flink runner that its job server, not the Python SDK, knows (FlinkPipelineOptions, Beam 2.62).
 FLINK = [
@@ -76,3 +78,17 @@ def check(options: Sequence[str]) -> None:
         if option.startswith("-") and name not in known:
             raise OptionError(f"Beam has no option {name}; {forms.suggest(name, sorted(known))}")
     parser.parse_known_args(list(options))
+
+
+def check_places(options: Sequence[str], recipe: Recipe) -> None:
+    """Raise OptionError for a path that the workers of the runner could not see."""
+    if "--runner=DataflowRunner" not in options:
+        return
+    for what, path in [
+        *((f"inputs: {one.name}", one.path) for one in recipe.inputs),
+        ("output", recipe.output.path),
+    ]:
+        if not remote(path):
+            raise OptionError(
+                f"{what}: path {path!r} is on this machine, Dataflow's workers are not; put it under gs:// or s3://"
+            )

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from pipeline import recipe as recipes
 from pipeline.data import receipts, tables
-from pipeline.data.store import LocalStore
+from pipeline.data.objects import store_at
+from pipeline.data.store import Store
 from pipeline.readers import Reading
 from pipeline.rules.sample import Mixed, Realised, Sample
 from pipeline.run.driver import MANIFEST, SetupError, known_pieces, place_stages
@@ -39,7 +40,7 @@ class Run:
     corpus: Corpus
 
     @property
-    def store(self) -> LocalStore:
+    def store(self) -> Store:
         return self.work.store
 
     def decisions(self, piece: Piece, columns: list[str] | None = None) -> pa.Table:
@@ -55,13 +56,9 @@ class Run:
 
 def open_run(folder: str) -> Run:
     """The run whose manifest lies in a folder."""
-    store = LocalStore(folder)
+    store = store_at(folder)
     if not store.exists(MANIFEST):
-        what = (
-            "no manifest: the run was not finished; run it again"
-            if os.path.isdir(folder)
-            else "no such folder"
-        )
+        what = "no manifest: the run was not finished; run it again" if store.top() else "no such folder"
         raise LedgerError(f"{folder}: {what}")
     manifest = json.loads(store.read(MANIFEST))
     facts = manifest["run"]

@@ -219,7 +219,7 @@ def damaged(run: Run) -> Iterator[str]:
         for name, digest in files.items():
             if not run.store.exists(name):
                 yield f"{name}: missing"
-            elif receipts.file_digest(run.store.path(name)) != digest:
+            elif receipts.stored_digest(run.store, name) != digest:
                 yield f"{name}: its bytes are not those of its receipt"
 
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from pipeline.data import receipts, slices, tables
 from pipeline.data.receipts import Receipt, receipt_name
-from pipeline.data.store import TEMPORARY
+from pipeline.data.store import LOCK, TEMPORARY
 from pipeline.ledger import Run
 from pipeline.run.driver import MANIFEST
 from pipeline.run.folder import MARKER
@@ -20,7 +20,7 @@ from pipeline.steps.taken import TAKEDOWN
 from pipeline.steps.tokens import fragment_of, fragments, read_tokens
 from pipeline.steps.work import Piece
 
-KEPT = (MARKER, MANIFEST, TAKEDOWN, "shards.parquet", views.NAME, ".lock")
+KEPT = (MARKER, MANIFEST, TAKEDOWN, "shards.parquet", views.NAME, LOCK)
 
 
 def needed_steps(run: Run) -> set[str]:
@@ -88,8 +88,7 @@ def write_fragment(run: Run, piece: Piece, of: str, ids: pa.Array) -> None:
     with tables.TableWriter(run.store, table.schema) as writer:
         for part in groups(run, piece, ids):
             writer.write(table.slice(*part))
-        writer.publish(f"{of}.parquet")
-    digest = receipts.file_digest(run.store.path(f"{of}.parquet"))
+        digest = writer.publish(f"{of}.parquet")
     receipts.publish(run.store, Receipt(of, {"rows": writer.rows}, {f"{of}.parquet": digest}))
 
 

@@ -17,9 +17,10 @@ from pipeline import recipe as recipes
 from pipeline.data import receipts, slices
 from pipeline.data.files import located
 from pipeline.data.keys import digest
+from pipeline.data.objects import remote, store_at
 from pipeline.data.receipts import Receipt
 from pipeline.data.schemas import SCHEMA_VERSION
-from pipeline.data.store import LocalStore
+from pipeline.data.store import Store
 from pipeline.forms import suggest
 from pipeline.readers import Reading
 from pipeline.readers.shape import COLUMN_TYPES, OWN_COLUMNS, check_installed
@@ -109,7 +110,7 @@ def prepare(recipe: recipes.Recipe, settings: Settings) -> Job:
             readings[one.name] = reading_of(one)
     with blame("output", "tokenizer"):
         pack = pack_of(recipe.output)
-    store = LocalStore(folder_of(recipe, settings))
+    store = store_at(folder_of(recipe, settings))
     work = Work(
         store=store,
         readings=readings,
@@ -214,7 +215,7 @@ def standing_comparisons(work: Work, corpus: Corpus | None) -> frozenset[str]:
     return frozenset(one.name for one in work.placed.comparisons if corpus and done(work, one, corpus))
 
 
-def current_manifest(store: LocalStore) -> dict[str, Any] | None:
+def current_manifest(store: Store) -> dict[str, Any] | None:
     """The manifest of the last finished run."""
     return json.loads(store.read(MANIFEST)) if store.exists(MANIFEST) else None
 
@@ -343,7 +344,9 @@ def run_facts(job: Job, planned: Plan, corpus: Corpus, pools: int) -> dict[str, 
     """What the ledger needs to read the run again."""
     readings = {name: asdict(reading) for name, reading in job.work.readings.items()}
     pack = {**asdict(job.work.pack), "tokenizer": os.path.basename(job.work.pack.tokenizer)}
-    beside = os.path.relpath(job.settings.beside, job.work.store.root) if job.settings.beside else ""
+    beside = job.settings.beside
+    if beside and not remote(job.work.store.root):
+        beside = os.path.relpath(beside, job.work.store.root)
     return {
         "beside": beside,
         "plan": planned.name,

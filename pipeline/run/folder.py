@@ -1,15 +1,13 @@
 """The output folder: ours alone while a run writes, and refused when it is somebody else's, of another layout, or in use."""
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from pipeline.data.schemas import SCHEMA_VERSION
-from pipeline.data.store import LocalStore
+from pipeline.data.store import LOCK, TEMPORARY, LocalStore, Store
 
-LOCK = ".lock"
 MARKER = "winnow.json"  # says that a folder is ours, and its schema
 
 
@@ -18,22 +16,17 @@ class FolderError(RuntimeError):
 
 
 @contextmanager
-def locked(store: LocalStore) -> Iterator[None]:
+def locked(store: Store) -> Iterator[None]:
     """The output folder, ours alone until the end; refused when it is somebody else's, of another schema, or in use."""
-    claim(store)
-    with open(store.path(LOCK), "a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise FolderError(
-                f"{store.root}: another run is using this folder; wait for it, or end it"
-            ) from error
+    with claim(store):
+        check_schema(store)
         yield
 
 
-def note_start(store: LocalStore) -> None:
-    """Date the lock: what is older was there before the run that begins now."""
-    os.utime(store.path(LOCK))
+def note_start(store: Store) -> None:
+    """Date the lock: what is older was there before the run that begins now. Buckets have no dates of ours."""
+    if isinstance(store, LocalStore):
+        os.utime(store.path(LOCK))
 
 
 def began(store: LocalStore) -> float:
@@ -41,15 +34,17 @@ def began(store: LocalStore) -> float:
     return os.stat(store.path(LOCK)).st_mtime
 
 
-def claim(store: LocalStore) -> None:
-    """Make the folder ours when it is new or empty."""
+def claim(store: Store) -> AbstractContextManager[object]:
+    """Make the folder ours when it is new or empty, and lock it."""
     try:
-        os.makedirs(store.root, exist_ok=True)
         if not store.exists(MARKER):
             refuse_foreign(store)
             store.put(json.dumps({"schema": SCHEMA_VERSION}).encode(), MARKER)
-        with open(store.path(LOCK), "a"):
-            pass
+        return store.lock()
+    except BlockingIOError as error:
+        raise FolderError(
+            f"{store.root}: another run is using this folder; wait for it, or end it"
+        ) from error
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
         raise FolderError(
             f"{store.root}: cannot be written to ({error.strerror}); choose another output: path"
@@ -58,31 +53,29 @@ def claim(store: LocalStore) -> None:
         raise FolderError(
             f"{store.root}: {error.strerror}; free the disk or choose another output: path"
         ) from error
-    check_schema(store)
 
 
-def check_folder(store: LocalStore) -> None:
+def check_folder(store: Store) -> None:
     """What `claim` would refuse, without writing anything."""
-    above = store.root
-    while not os.path.lexists(above):
-        above = os.path.dirname(os.path.abspath(above))
-    if not os.path.isdir(above) or not os.access(above, os.W_OK):
-        raise FolderError(f"{store.root}: cannot be written to; choose another output: path")
+    try:
+        store.check_writable()
+    except PermissionError as error:
+        raise FolderError(f"{error}; choose another output: path") from error
     if store.exists(MARKER):
         check_schema(store)
-    elif os.path.isdir(store.root):
+    else:
         refuse_foreign(store)
 
 
-def refuse_foreign(store: LocalStore) -> None:
-    strangers = sorted(set(os.listdir(store.root)) - {"tmp", LOCK})
+def refuse_foreign(store: Store) -> None:
+    strangers = sorted(store.top() - {TEMPORARY, LOCK})
     if strangers:
         raise FolderError(
             f"{store.root}: holds {strangers[0]!r} and is not of ours; choose an empty folder as output: path"
         )
 
 
-def check_schema(store: LocalStore) -> None:
+def check_schema(store: Store) -> None:
     """Refuse a folder that another layout of ours wrote."""
     schema = json.loads(store.read(MARKER)).get("schema")
     if schema != SCHEMA_VERSION:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.data import receipts
+from pipeline.data.objects import remote
 from pipeline.run.driver import Job, finished, ingest_receipts, known_pieces, standing_comparisons
 from pipeline.steps.decide import decisions_of
 from pipeline.steps.ingest import pieces_of, receipt_of
@@ -180,7 +181,9 @@ def read_twice(planned: Plan) -> Iterator[str]:
     readers: dict[str, set[str]] = {}
     for split in planned.splits:
         for extent in split.extents:
-            readers.setdefault(os.path.realpath(extent.path), set()).add(split.input)
+            readers.setdefault(
+                extent.path if remote(extent.path) else os.path.realpath(extent.path), set()
+            ).add(split.input)
     for names in sorted({tuple(sorted(one)) for one in readers.values() if len(one) > 1}):
         files = sorted(path for path, one in readers.items() if tuple(sorted(one)) == names)
         yield f"{' and '.join(names)} read the same {count(len(files), 'file')}, {files[0]}: its documents come in {len(names)} times"

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -10,7 +11,7 @@ from pipeline.run.driver import Job, known_corpus, known_pieces
 from pipeline.steps.compare import done
 from pipeline.steps.ingest import receipt_of
 from pipeline.steps.plan import Plan
-from pipeline.steps.work import Corpus
+from pipeline.steps.work import Corpus, Split
 
 LOG_EVERY = 10.0  # seconds between plain lines
 LOOK_EVERY = 0.5
@@ -22,13 +23,15 @@ class Progress:
     def __init__(self, job: Job, planned: Plan, live: bool) -> None:
         self.job, self.planned, self.live = job, planned, live
         self.start = self.looked = self.logged = time.monotonic()
-        self.pending = {split.key: split for split in planned.splits if not self.is_read(receipt_of(split))}
+        self.pending = self.unread({split.key: split for split in planned.splits})
         self.todo = sum(split.bytes for split in self.pending.values())
         self.corpus: Corpus | None = None
         self.pieces = 0
 
-    def is_read(self, of: str) -> bool:
-        return self.job.work.store.exists(receipts.receipt_name(of))
+    def unread(self, splits: Mapping[str, Split]) -> dict[str, Split]:
+        """The splits without a receipt, by one listing."""
+        have = set(self.job.work.store.list(f"{receipts.FOLDER}/ingest"))
+        return {key: one for key, one in splits.items() if receipts.receipt_name(receipt_of(one)) not in have}
 
     def tick(self) -> None:
         """Look, if it is time, and say how far the run is."""
@@ -48,9 +51,7 @@ class Progress:
         print(f"\r\x1b[K{sentence}" if self.live else sentence, file=sys.stderr, flush=True)  # noqa: T201
 
     def line(self, now: float) -> str:
-        self.pending = {
-            key: split for key, split in self.pending.items() if not self.is_read(receipt_of(split))
-        }
+        self.pending = self.unread(self.pending)
         return self.reading(now) if self.pending else self.later()
 
     def reading(self, now: float) -> str:

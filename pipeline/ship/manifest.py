@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 
 from pipeline import __version__
 from pipeline.data import tables
+from pipeline.data.objects import store_at
 from pipeline.data.schemas import SCHEMA_VERSION
-from pipeline.data.store import LocalStore
+from pipeline.data.store import Store
 from pipeline.ship import shards as shard_files
 from pipeline.ship.tokenize import Tokenizer
 
@@ -86,7 +87,7 @@ def token_facts(encoder: Tokenizer, pad_token: str, length: int) -> dict[str, An
     }
 
 
-def write(store: LocalStore, manifest: Mapping[str, Any], shards: Shards) -> None:
+def write(store: Store, manifest: Mapping[str, Any], shards: Shards) -> None:
     """The table of shards, then the manifest, each in the place of the last one."""
     buffer = pa.BufferOutputStream()
     pq.write_table(table(shards), buffer, **tables.options(SHARDS))
@@ -98,8 +99,7 @@ def read(folder: str) -> dict[str, Any]:
     """The manifest of a folder; ValueError when there is none, or one that we do not know."""
     place = os.path.join(folder, NAME)
     try:
-        with open(place, encoding="utf-8") as file:
-            manifest = json.load(file)
+        manifest = json.loads(store_at(folder).read(NAME))
     except FileNotFoundError as error:
         raise ValueError(f"{folder}: no {NAME}; the run was not finished, run it again") from error
     except (OSError, ValueError) as error:
@@ -114,9 +114,8 @@ def read(folder: str) -> dict[str, Any]:
 
 def superseded(folder: str) -> set[str]:
     """Shards of earlier manifests: they have a receipt, so they are no strangers; `winnow clean` removes them."""
-    receipts = os.path.join(folder, "receipts", FOLDER)
-    names = os.listdir(receipts) if os.path.isdir(receipts) else ()
-    return {f"{FOLDER}/{name.removesuffix('.json')}.parquet" for name in names}
+    names = store_at(folder).list(f"receipts/{FOLDER}")
+    return {f"{name.removeprefix('receipts/').removesuffix('.json')}.parquet" for name in names}
 
 
 def verify(folder: str, known: Collection[str] = ()) -> list[str]:
@@ -130,11 +129,11 @@ def verify(folder: str, known: Collection[str] = ()) -> list[str]:
         return [str(error)]
     if broken := malformed(manifest):
         return [f"{NAME}: {broken}; run again"]
-    shards = manifest["shards"]
+    shards, store = manifest["shards"], store_at(folder)
     return [
-        *(problem for shard in shards for problem in altered(folder, shard)),
-        *strangers(folder, {shard["path"] for shard in shards}.union(known)),
-        *table_problems(folder, shards),
+        *(problem for shard in shards for problem in altered(store, shard)),
+        *strangers(store, {shard["path"] for shard in shards}.union(known)),
+        *table_problems(store, shards),
         *(
             ()
             if manifest.get("totals") == totals(shards)
@@ -161,35 +160,32 @@ def malformed(manifest: Mapping[str, Any]) -> str:
     return ""
 
 
-def altered(folder: str, shard: Mapping[str, Any]) -> Iterator[str]:
+def altered(store: Store, shard: Mapping[str, Any]) -> Iterator[str]:
     """How a shard's file is not the one that the manifest names."""
-    place = os.path.join(folder, shard["path"])
     try:
-        if (size := os.path.getsize(place)) != shard["bytes"]:
+        if (size := store.size(shard["path"])) != shard["bytes"]:
             yield f"{shard['path']}: {size:,} bytes, the manifest says {shard['bytes']:,}"
-        elif shard_files.sha256(place) != shard["sha256"]:
-            yield f"{shard['path']}: its SHA-256 is not the one in the manifest"
+            return
+        with store.open(shard["path"]) as file:
+            if shard_files.sha256_from(file) != shard["sha256"]:
+                yield f"{shard['path']}: its SHA-256 is not the one in the manifest"
     except FileNotFoundError:
         yield f"{shard['path']}: missing"
     except (OSError, ValueError) as error:  # ValueError: a name with a null byte
         yield f"{shard['path']}: cannot be read ({error})"
 
 
-def strangers(folder: str, named: Collection[str]) -> Iterator[str]:
+def strangers(store: Store, named: Collection[str]) -> Iterator[str]:
     """Files among the shards that nobody names."""
-    try:
-        found = sorted(os.listdir(os.path.join(folder, FOLDER)))
-    except OSError:
-        return  # no folder of shards: each of them is missing
-    for name in found:
-        if f"{FOLDER}/{name}" not in named:
-            yield f"{FOLDER}/{name}: extra, the manifest does not name it"
+    for name in store.list(FOLDER):
+        if name not in named:
+            yield f"{name}: extra, the manifest does not name it"
 
 
-def table_problems(folder: str, shards: Shards) -> Iterator[str]:
+def table_problems(store: Store, shards: Shards) -> Iterator[str]:
     """Where the table of shards says other than the manifest."""
     try:
-        rows = shard_files.read(os.path.join(folder, TABLE))
+        rows = tables.read(store, TABLE)
     except (OSError, pa.ArrowException) as error:
         yield f"{TABLE}: {error}"
         return

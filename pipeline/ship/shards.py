@@ -64,4 +64,12 @@ def groups(path: str, kind: pa.DataType, wanted: list[int] | None = None) -> Ite
 def sha256(path: str) -> str:
     """64 hex digits of a file's bytes."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_from(file)
+
+
+def sha256_from(file: Any) -> str:
+    """As `sha256`, of an open file."""
+    state = hashlib.sha256()
+    while block := file.read(4 << 20):
+        state.update(block)
+    return state.hexdigest()

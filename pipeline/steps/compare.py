@@ -101,9 +101,9 @@ def settle(_bucket: str, slices: Slices, _work: Work, stage: PlacedStage, _corpu
 def publish(piece: str, slices: Slices, work: Work, stage: PlacedStage, corpus: Corpus) -> tuple[str, str]:
     """(file, digest) of the marks of one piece, in the order of ids."""
     name = f"{marks_of(stage, corpus)}/{piece}.parquet"
-    if not work.store.exists(name):
-        tables.write(work.store, marks_from(list(slices), stage), name)
-    return name, receipts.file_digest(work.store.path(name))
+    if work.store.exists(name):
+        return name, receipts.stored_digest(work.store, name)
+    return name, tables.write(work.store, marks_from(list(slices), stage), name)
 
 
 def marks_from(slices: list[pa.RecordBatch], stage: PlacedStage) -> pa.RecordBatch:

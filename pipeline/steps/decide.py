@@ -37,14 +37,13 @@ def decide(piece: Piece, work: Work, corpus: Corpus) -> Receipt:
         return receipt
     view, verdicts = judge_piece(work, piece, corpus, work.placed.stages)
     table = decisions(view, verdicts, work, piece, corpus)
-    tables.write(work.store, table, f"{of}.parquet")
+    file = tables.write(work.store, table, f"{of}.parquet")
     facts = {
         "counts": counts(view, table),
         "alone": alone(verdicts, table),
         "tokens": shipped_tokens(table),
     }
-    files = {f"{of}.parquet": receipts.file_digest(work.store.path(f"{of}.parquet"))}
-    return receipts.publish(work.store, Receipt(of, facts, files))
+    return receipts.publish(work.store, Receipt(of, facts, {f"{of}.parquet": file}))
 
 
 def decisions(view: View, verdicts: Verdicts, work: Work, piece: Piece, corpus: Corpus) -> pa.RecordBatch:

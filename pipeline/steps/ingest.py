@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.data import receipts, tables
+from pipeline.data import objects, receipts, tables
 from pipeline.data.receipts import Receipt
 from pipeline.data.schemas import QUARANTINE
 from pipeline.kernels import hashing
@@ -134,12 +134,14 @@ def count(stream: Generator[Read, None, Total], tally: Tally) -> Iterator[Read]:
 
 
 def open_file(path: str) -> Any:
-    return open(path, "rb")
+    return objects.open_file(path) if objects.remote(path) else open(path, "rb")
 
 
 def fingerprint(path: str) -> str:
-    """Size and time of change: what tells, without reading, that a file may be another."""
+    """Size and time of change, of an object its ETag: what tells, without reading, that a file may be another."""
     try:
+        if objects.remote(path):
+            return objects.fingerprint(path)
         found = os.stat(path)
     except OSError:
         return UNREADABLE
@@ -235,7 +237,7 @@ class PieceWriter:
         name = receipts.file_digest(self.documents.path)
         rows = self.documents.rows
         piece = Piece(name, self.split.input, rows, self.bytes, self.fold, self.first, self.last)
-        self.documents.publish(piece.documents)
+        self.work.store.publish(self.documents.path, piece.documents)
         for writer in self.columns:
             writer.publish(name)
         return [piece]
@@ -257,5 +259,5 @@ def publish_quarantine(writer: tables.TableWriter) -> list[dict[str, Any]]:
         return []
     writer.writer.close()
     name = receipts.file_digest(writer.path)
-    writer.publish(f"quarantine/{name}.parquet")
+    writer.store.publish(writer.path, f"quarantine/{name}.parquet")
     return [{"name": name, "rows": writer.rows}]

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pipeline.data import receipts, tables
 from pipeline.data.keys import describe, digest
 from pipeline.data.schemas import CUT_MARKS, MARKS
-from pipeline.data.store import LocalStore
+from pipeline.data.store import Store
 from pipeline.kernels import hashing
 from pipeline.steps.measure import columns_of, marked
 from pipeline.steps.placed import (
@@ -175,7 +175,7 @@ def own_cuts(work: Work, edits: tuple[Edit, ...], corpus: Corpus | None, piece: 
 
 
 @lru_cache(maxsize=1024)
-def cuts_in(store: LocalStore, step: str, name: str) -> str:
+def cuts_in(store: Store, step: str, name: str) -> str:
     """A digest of the cuts in a file of marks; what else they say, such as how often a line stands elsewhere, takes no part."""
     if name not in marked_files(store, step):
         return ""
@@ -183,7 +183,7 @@ def cuts_in(store: LocalStore, step: str, name: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def marked_files(store: LocalStore, step: str) -> frozenset[str]:
+def marked_files(store: Store, step: str) -> frozenset[str]:
     return frozenset(receipts.get(store, step).files)
 
 

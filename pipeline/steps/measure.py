@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pipeline.data import receipts, tables
 from pipeline.data.keys import digest
 from pipeline.data.receipts import Receipt
-from pipeline.data.store import LocalStore
+from pipeline.data.store import Store
 from pipeline.kernels import cuts as cutting
 from pipeline.steps.placed import Edit, Placed, PlacedMeasure, PlacedStage, check_files, told
 from pipeline.steps.view import View, no_cuts, with_chosen
@@ -101,7 +101,7 @@ def columns_of(placed: PlacedMeasure, piece: str, own: str = "") -> str:
 class ColumnsWriter:
     """One measure's columns of one piece, batch by batch."""
 
-    def __init__(self, store: LocalStore, placed: PlacedMeasure, own: str = "") -> None:
+    def __init__(self, store: Store, placed: PlacedMeasure, own: str = "") -> None:
         self.store, self.placed, self.own = store, placed, own
         self.writer = tables.TableWriter(store, placed.measure.columns)
 
@@ -115,8 +115,7 @@ class ColumnsWriter:
             self.writer.discard()
             return receipt
         name = f"{of}.parquet"
-        self.writer.publish(name)
-        file = receipts.file_digest(self.store.path(name))
+        file = self.writer.publish(name)
         return receipts.publish(self.store, Receipt(of, {"rows": self.writer.rows}, {name: file}))
 
 

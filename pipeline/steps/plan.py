@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from pipeline.data import receipts
+from pipeline.data import objects, receipts
 from pipeline.data.ids import COMPRESSIONS, file_digest, without_compression
 from pipeline.data.keys import digest
 from pipeline.data.receipts import FOLDER, Receipt
-from pipeline.data.store import LocalStore
+from pipeline.data.store import Store
 from pipeline.readers import Extent, Reading, fits, format_of, raw_digest
 from pipeline.readers.shape import FORMATS
 from pipeline.steps.ingest import UNREADABLE, fingerprint, open_file, receipt_of
@@ -122,12 +122,15 @@ def find_files(path: str, reading: Reading, name: str) -> tuple[list[File], int]
             name,
             f"none of the {len(found)} files of {path!r} is named like {reading.format}; rename them, or name one file outright",
         )
-    files = [found_file(one, os.path.relpath(one, root).replace(os.sep, "/")) for one in taken]
+    marks = objects.marks(path) if objects.remote(path) else {}
+    files = [
+        found_file(one, os.path.relpath(one, root).replace(os.sep, "/"), marks.get(one)) for one in taken
+    ]
     return sorted(files, key=lambda file: os.fsencode(file.relative)), len(found) - len(taken)
 
 
 def no_files(name: str, path: str) -> PlanError:
-    where = "" if os.path.isabs(path) else f" below {os.getcwd()}"
+    where = "" if os.path.isabs(path) or objects.remote(path) else f" below {os.getcwd()}"
     return PlanError(name, f"no file matches {path!r}{where}; give a file, a folder, or a glob in quotes")
 
 
@@ -147,6 +150,10 @@ def guess_format(name: str, path: str) -> str:
 
 def list_files(path: str) -> tuple[str, list[str]]:
     """The root that relative paths start at, and the files below it, hidden ones aside."""
+    if objects.remote(path):
+        found = list(objects.marks(path))
+        single = found == [path]
+        return os.path.dirname(path) if single else glob_root(path) if glob.has_magic(path) else path, found
     if os.path.isdir(path):
         return path, list(walk(path))
     if glob.has_magic(path):
@@ -167,8 +174,9 @@ def glob_root(pattern: str) -> str:
     return "/".join(parts[:fixed]) or ("/" if pattern.startswith("/") else ".")
 
 
-def found_file(path: str, relative: str) -> File:
-    mark = fingerprint(path)
+def found_file(path: str, relative: str, mark: str | None = None) -> File:
+    """`mark`: its fingerprint, when the listing told it."""
+    mark = mark or fingerprint(path)
     return File(path, relative, int(mark.split("-")[0]) if "-" in mark else 0, mark)
 
 
@@ -252,7 +260,7 @@ def split_of(name: str, members: Sequence[tuple[File, int, int | None]], size: i
 class Known:
     """The ingest receipts of a folder, by what they read."""
 
-    def __init__(self, store: LocalStore) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
         self.receipts = [read_receipt(store, name) for name in store.list(f"{FOLDER}/ingest")]
         self.by_place: dict[tuple[Any, ...], list[Receipt]] = {}
@@ -304,8 +312,8 @@ class Digests:
         return self.read[index]
 
 
-def read_receipt(store: LocalStore, name: str) -> Receipt:
-    return receipts.parse(store.read(name), name.removeprefix(f"{FOLDER}/").removesuffix(".json"))
+def read_receipt(store: Store, name: str) -> Receipt:
+    return receipts.parse(store.read(name), receipts.step_of(name))
 
 
 def place(split: Split) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ A pool's key folds the documents in it, so removing one document changes one sha
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -145,15 +145,11 @@ def make_shard(name: str, slices: Iterable[pa.RecordBatch], work: Work) -> str:
         packed, facts = packs.pack(rows, pack.length, pad, pack.seed, encoder.ends)
         temporary = work.store.temporary()
         shards.write(packed, temporary)
-        work.store.publish(temporary, name)
-        publish_shard(work, of, name, facts)
+        digest_of_file = receipts.publish_file(work.store, temporary, name)
+        with work.store.open(name) as file:
+            facts = {**facts, "bytes": file.size(), "sha256": shards.sha256_from(file)}
+        receipts.publish(work.store, Receipt(of, facts, {name: digest_of_file}))
     return name
-
-
-def publish_shard(work: Work, of: str, name: str, facts: dict[str, Any]) -> None:
-    path = work.store.path(name)
-    facts = {**facts, "bytes": work.store.size(name), "sha256": shards.sha256(path)}
-    receipts.publish(work.store, Receipt(of, facts, {name: receipts.file_digest(path)}))
 
 
 def close(names: dict[str, str], work: Work, corpus: Corpus, pools: int) -> Receipt:

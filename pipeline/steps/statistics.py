@@ -50,11 +50,8 @@ def merge(names: list[str], work: Work, stage: PlacedStage, corpus: Corpus) -> s
         if receipts.find(work.store, of) is None:
             parts = slices.read_from(work.store, sorted(filter(None, names)), str(index))
             table = merged(one, (pa.Table.from_batches([part]) for part in parts))
-            tables.write(work.store, table, f"{of}.parquet")
-            digest_of_file = receipts.file_digest(work.store.path(f"{of}.parquet"))
-            receipts.publish(
-                work.store, Receipt(of, {"rows": table.num_rows}, {f"{of}.parquet": digest_of_file})
-            )
+            file = tables.write(work.store, table, f"{of}.parquet")
+            receipts.publish(work.store, Receipt(of, {"rows": table.num_rows}, {f"{of}.parquet": file}))
     return stage.name
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data import tables
-from pipeline.data.store import LocalStore
+from pipeline.data.store import Store
 
 TAKEDOWN = "takedown.json"
 FOLDER = "takedowns"
@@ -20,12 +20,12 @@ KINDS = ("id", "digest", "url")  # columns of documents; ids and digests in hex
 LIST = pa.schema([("kind", pa.string()), ("value", pa.string())])
 
 
-def in_force(store: LocalStore) -> str:
+def in_force(store: Store) -> str:
     """The name of the folder's list; empty where nothing was taken down."""
     return str(json.loads(store.read(TAKEDOWN))["list"]) if store.exists(TAKEDOWN) else ""
 
 
-def taken(store: LocalStore, name: str, documents: pa.RecordBatch) -> pa.BooleanArray:
+def taken(store: Store, name: str, documents: pa.RecordBatch) -> pa.BooleanArray:
     """The documents (columns id, digest, url) that a list names."""
     if not name:
         return pa.array([False] * documents.num_rows, pa.bool_())
@@ -35,7 +35,7 @@ def taken(store: LocalStore, name: str, documents: pa.RecordBatch) -> pa.Boolean
 
 
 @lru_cache(maxsize=4)
-def listed(store: LocalStore, name: str) -> tuple[pa.Array, pa.Array, pa.Array]:
+def listed(store: Store, name: str) -> tuple[pa.Array, pa.Array, pa.Array]:
     """(ids, digests, URLs) of a list; a list never changes under its name."""
     rows = tables.read(store, name)
     ids, digests, urls = (

@@ -57,9 +57,8 @@ def write_fragment(piece: Piece, work: Work, corpus: Corpus, view: View, asked: 
             writer.write(
                 pa.RecordBatch.from_arrays([batch["id"], batch["source"], tokens], schema=writer.schema)
             )
-        writer.publish(f"{of}.parquet")
-    files = {f"{of}.parquet": receipts.file_digest(work.store.path(f"{of}.parquet"))}
-    receipts.publish(work.store, Receipt(of, {"rows": writer.rows}, files))
+        file = writer.publish(f"{of}.parquet")
+    receipts.publish(work.store, Receipt(of, {"rows": writer.rows}, {f"{of}.parquet": file}))
 
 
 def folder_of(work: Work, piece: Piece, corpus: Corpus) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from pipeline.data.keys import describe, digest
-from pipeline.data.store import LocalStore
+from pipeline.data.store import Store
 from pipeline.readers import Extent, Reading
 from pipeline.steps.placed import Placed
 
@@ -124,7 +124,7 @@ class Pack:
 class Work:
     """The settings of one run. Only `store`, `readings`, `placed`, `pack` and `taken` decide; the rest may differ between equal runs."""
 
-    store: LocalStore
+    store: Store
     readings: Mapping[str, Reading]  # by input name
     placed: Placed
     pack: Pack

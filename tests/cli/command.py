@@ -23,7 +23,7 @@ def winnow(*arguments: str, cwd: Path, timeout: float = 300) -> subprocess.Compl
     return subprocess.run(
         [*WINNOW, *arguments],
         cwd=cwd,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, **os.environ, "PYTHONPATH": str(ROOT)},  # what fixtures set, too
         capture_output=True,
         text=True,
         timeout=timeout,

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.data.store import LocalStore
+from pipeline.data.store import LocalStore, Store
+from pipeline.recipe import Recipe
 from pipeline.run.driver import Settings, prepare, run_planned
 from pipeline.run.folder import locked
 from tests import plain, world
@@ -70,21 +71,22 @@ class DyingStore(LocalStore):
     after: bool = False
 
     def publish(self, temporary: str, name: str) -> bool:
-        self.die(name, after=False)
+        die(self, name, after=False)
         won = super().publish(temporary, name)
-        self.die(name, after=True)
+        die(self, name, after=True)
         return won
 
     def replace(self, data: bytes, name: str) -> None:
-        self.die(name, after=False)
+        die(self, name, after=False)
         super().replace(data, name)
-        self.die(name, after=True)
+        die(self, name, after=True)
 
-    def die(self, name: str, *, after: bool) -> None:
-        if after == self.after and name.startswith(self.kind):
-            SEEN.append(name)
-            if len(SEEN) == (1 if self.kind in ONCE else 2):
-                os.kill(os.getpid(), signal.SIGKILL)
+
+def die(store: Any, name: str, *, after: bool) -> None:
+    if after == store.after and name.startswith(store.kind):
+        SEEN.append(name)
+        if len(SEEN) == (1 if store.kind in ONCE else 2):
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -100,16 +102,16 @@ class WatchingStore(LocalStore):
         super().replace(data, name)
 
 
-def run_with(folder: Path, store: LocalStore, settings: Settings = SETTINGS) -> None:
+def run_with(one: Recipe, store: Store, settings: Settings = SETTINGS) -> None:
     """The step functions of a whole run, in this process, on a store of ours."""
-    job = prepare(world.recipe(folder, path=store.root), settings)
+    job = prepare(one, settings)
     with locked(store):
         job = replace(job, work=replace(job.work, store=store))
         run_planned(job, job.plan(), plain.walk)
 
 
 def run_and_die(folder: Path, out: str, kind: str, after: bool) -> None:
-    run_with(folder, DyingStore(out, kind, after))
+    run_with(world.recipe(folder, path=out), DyingStore(out, kind, after))
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +138,8 @@ def server() -> Any:
 def test_the_kinds_are_all_that_a_run_publishes(folder: Path, tmp_path: Path):
     """A new kind of file must come into the list above, or it would go untested."""
     PUBLISHED.clear()
-    run_with(folder, WatchingStore(str(tmp_path / "out")))
+    out = str(tmp_path / "out")
+    run_with(world.recipe(folder, path=out), WatchingStore(out))
     names = set(PUBLISHED) - {"winnow.json"}
     assert {name for name in names if not name.startswith(KINDS)} == set()
     assert [kind for kind in KINDS if not any(name.startswith(kind) for name in names)] == []
@@ -158,7 +161,7 @@ def test_a_kill_loses_nothing(
     kill(server, folder, out, kind, after)
     receipts = set(LocalStore(out).list("receipts"))
     PUBLISHED.clear()
-    run_with(folder, WatchingStore(out))
+    run_with(world.recipe(folder, path=out), WatchingStore(out))
     assert world.digests(out) == undisturbed["digests"]
     assert set(world.listing(out)) == undisturbed["names"]
     assert receipts.isdisjoint(PUBLISHED)
@@ -170,5 +173,5 @@ def test_a_run_that_goes_on_with_other_settings_ends_the_same(
 ):
     out = str(tmp_path / "out")
     kill(server, folder, out, kind, after=True)
-    run_with(folder, LocalStore(out), Settings(piece_bytes=1 << 14, buckets=4))
+    run_with(world.recipe(folder, path=out), LocalStore(out), Settings(piece_bytes=1 << 14, buckets=4))
     assert world.digests(out) == undisturbed["digests"]

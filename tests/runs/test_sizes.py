@@ -134,3 +134,55 @@ def test_20000_small_files(tmp_path: Path):
 @pytest.mark.soak
 def test_memory_at_1_4_and_16_times_the_corpus(tmp_path: Path):
     check_growth(tmp_path, 85, (1, 4, 16))
+
+
+def comparing(folder: Path) -> Recipe:
+    """Both comparisons over all that is read; nothing else drops."""
+    from pipeline.comparisons.exact import ExactDuplicates
+    from pipeline.comparisons.near import NearDuplicates
+
+    output = Output(path=f"{folder}/out", tokenizer=f"{folder}/tokenizer.json", pool_tokens=64_000_000)
+    return Recipe(
+        [Input(source="a", path=f"{folder}/raw/a.jsonl")], [ExactDuplicates(), NearDuplicates()], output
+    )
+
+
+def check_comparisons(folder: Path, texts: Iterator[str], kept: int) -> None:
+    """2 GB for all processes together is what the smallest machine for this work has to spare."""
+    (folder / "raw").mkdir(parents=True)
+    world.train_tokenizer(folder / "tokenizer.json")
+    write_recipe(folder, comparing(folder))
+    with (folder / "raw/a.jsonl").open("w") as file:
+        file.writelines(f'{{"text": "{text}"}}\n' for text in texts)
+    seconds, peak = measured(folder)
+    say(f"{folder.name} documents through both comparisons", seconds, peak)
+    assert peak < 2_000 * MB
+    opened = ledger.open_run(str(folder / "out"))
+    assert sum(one.documents for one in ledger.funnel(opened).kept) == kept
+
+
+def tiny(count: int) -> Iterator[str]:
+    """Seven tokens each, no two alike."""
+    return (
+        f"{number} salt {number * 7 % 1_000_003} stone {number * 13 % 999_983} sea wave"
+        for number in range(count)
+    )
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("count", [1_000_000, 10_000_000])
+def test_tiny_documents_go_through_both_comparisons_in_2_gb(tmp_path: Path, count: int):
+    check_comparisons(tmp_path / f"{count:,} tiny", tiny(count), count)
+
+
+@pytest.mark.soak
+def test_identical_documents_go_through_both_comparisons_in_2_gb(tmp_path: Path):
+    text = "the sea is wide and that which we have of it is light"
+    check_comparisons(tmp_path / "100,000 identical", (text for _ in range(100_000)), 1)
+
+
+@pytest.mark.soak
+def test_documents_that_differ_in_their_last_word_go_through_both_comparisons_in_2_gb(tmp_path: Path):
+    """Identical ones fall to the first comparison: these reach the second, in the same buckets."""
+    same = "the sea is wide and that which we have of it is light " * 8
+    check_comparisons(tmp_path / "100,000 alike", (f"{same}{number}" for number in range(100_000)), 1)

@@ -104,7 +104,7 @@ def test_an_extra_file_is_found_but_not_a_shard_of_an_earlier_manifest(out: Path
 def test_every_problem_is_named_at_once(out: Path):
     (out / "shards" / "00000.parquet").unlink()
     flip(out / "shards" / "00001.parquet", 700)
-    (out / "shards" / "extra").mkdir()
+    (out / "shards" / "extra").touch()
     (out / "shards.parquet").unlink()
     assert [problem.split(":")[0] for problem in verify(str(out))] == [
         "shards/00000.parquet",

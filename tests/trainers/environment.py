@@ -13,10 +13,16 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def trainers_python() -> str:
-    """Its interpreter; installed when it is not there, and again when the group has changed."""
-    group = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["trainers"]
+    """The interpreter of the group."""
+    return python_with(
+        "trainers", tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["trainers"]
+    )
+
+
+def python_with(name: str, group: list[str]) -> str:
+    """An interpreter with these requirements; installed when it is not there, and again when they have changed."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "winnow" / __version__
-    folder = cache / f"trainers-{hashlib.sha256(str(group).encode()).hexdigest()[:8]}"
+    folder = cache / f"{name}-{hashlib.sha256(str(group).encode()).hexdigest()[:8]}"
     python, done = folder / "bin" / "python", folder / "installed"
     if not done.exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)

@@ -1,0 +1,111 @@
+"""The kill points of `test_kills`, with the output in a bucket; and two runs that write it at once: equal digests, no stray object."""
+
+import multiprocessing
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.data.objects import ObjectStore
+from pipeline.recipe import Recipe
+from tests import plain, world
+from tests.buckets import Bucket
+from tests.faults.test_kills import KINDS, SETTINGS, die, run_with
+
+FEW = ("receipts/ingest/", "shards/")
+
+
+@dataclass(frozen=True)
+class DyingObjects(ObjectStore):
+    """Kills its process when the second name of a kind (the first of some) is about to be published, or just was."""
+
+    kind: str = ""
+    after: bool = False
+
+    def create(self, data: bytes | Path, name: str) -> bool:
+        die(self, name, after=False)
+        won = super().create(data, name)
+        die(self, name, after=True)
+        return won
+
+    def replace(self, data: bytes, name: str) -> None:
+        die(self, name, after=False)
+        super().replace(data, name)
+        die(self, name, after=True)
+
+
+def there(environment: dict[str, str], one: Recipe, store: ObjectStore) -> None:
+    """A run in a process that was forked before the bucket was known."""
+    os.environ.update(environment)
+    run_with(one, store)
+
+
+@pytest.fixture(scope="module")
+def server() -> Any:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.faults.test_kills", "numba"])
+    return context
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return world.make(tmp_path_factory.mktemp("world"), files=1, rows=40)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder: Path, bucket: Bucket) -> dict[str, Any]:
+    plain.run(world.recipe(folder, "undisturbed"), SETTINGS)
+    names = set(world.listing(folder / "undisturbed"))
+    return {
+        "digests": world.digests(folder / "undisturbed"),
+        "names": {one.removeprefix("./") for one in names},
+    }
+
+
+def points() -> list[Any]:
+    """A few of the kinds with every bucket, all of them with the real one."""
+    few = [pytest.param("gs", kind, id=f"gs-{kind}") for kind in FEW]
+    return [
+        *few,
+        *(pytest.param("s3", kind, id=f"s3-{kind}", marks=pytest.mark.real("S3")) for kind in KINDS),
+    ]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("bucket", "kind"), points(), indirect=["bucket"])
+def test_a_kill_loses_nothing(
+    bucket: Bucket, kind: str, after: bool, folder: Path, undisturbed: dict[str, Any], server: Any
+):
+    out = f"{bucket.url}/kill/{KINDS.index(kind)}-{after}"
+    one = world.recipe(folder, path=out)
+    process = server.Process(target=there, args=(bucket.environment, one, DyingObjects(out, kind, after)))
+    process.start()
+    process.join(300)
+    assert process.exitcode == -signal.SIGKILL
+    run_with(one, ObjectStore(out))
+    assert world.digests(out) == undisturbed["digests"]
+    assert set(world.listing(out)) == undisturbed["names"]
+
+
+@pytest.mark.real("S3")
+@pytest.mark.parametrize("bucket", ["s3"], indirect=True)
+def test_two_runs_at_once_do_no_damage(
+    bucket: Bucket, folder: Path, undisturbed: dict[str, Any], server: Any
+):
+    """The one that is done first sweeps the slices of both: the other may have to be started again."""
+    one = world.recipe(folder, path=f"{bucket.url}/two")
+    both = [
+        server.Process(target=there, args=(bucket.environment, one, ObjectStore(one.output.path)))
+        for _ in "ab"
+    ]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(300)
+    assert 0 in [process.exitcode for process in both]
+    plain.run(one, SETTINGS)
+    assert world.digests(one.output.path) == undisturbed["digests"]
+    assert set(world.listing(one.output.path)) == undisturbed["names"]
