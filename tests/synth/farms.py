@@ -34,7 +34,7 @@ QUICK = Habits(
     delay_seconds=0.05,
     commit_seconds=0.1,
     probe_seconds=0.2,
-    stall_seconds=3,
+    stall_seconds=15,
     max_yield_seconds=1,
     stop_when_empty=True,
 )
