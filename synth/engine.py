@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import aiohttp
 import orjson
+from prometheus_client.parser import text_string_to_metric_families
 
 from synth.queue import QueueError
 
@@ -148,12 +149,14 @@ class Engine:
     async def gauges(self) -> dict[str, float]:
         """Its metrics by name, summed over labels; states of sleep keep theirs. Nothing where it has none."""
         found: dict[str, float] = {}
-        for line in (await self.look("/metrics") or b"").decode(errors="replace").splitlines():
-            name, _, value = line.rpartition(" ")
-            if not name.startswith("#") and value:
-                state = name.partition('sleep_state="')[2].partition('"')[0]
-                key = f"{name.partition('{')[0]}{f':{state}' if state else ''}"
-                found[key] = found.get(key, 0.0) + float(value)
+        try:
+            for family in text_string_to_metric_families((await self.look("/metrics") or b"").decode()):
+                for one in family.samples:
+                    state = one.labels.get("sleep_state")
+                    key = f"{one.name}:{state}" if state else one.name
+                    found[key] = found.get(key, 0.0) + one.value
+        except ValueError:  # a page of something else
+            return {}
         return found
 
 

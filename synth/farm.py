@@ -1,5 +1,6 @@
 """farm.yaml: where results are kept and what carries requests. One farm serves many jobs and models."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,11 +36,20 @@ class Farm:
 
     def job(self, name: str) -> LocalStore:
         """The folder of one job: its requests, segments and documents."""
-        return LocalStore(f"{self.store}/jobs/{name}")
+        return LocalStore(f"{self.store}/jobs/{named(name)}")
 
     def jobs(self) -> list[str]:
         """The names of all jobs ever submitted."""
         return sorted(path.parent.name for path in Path(self.store, "jobs").glob("*/job.json"))
+
+
+def named(name: str) -> str:
+    """The name of a job, which is a folder's too. Raises ValueError for what leads elsewhere."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", str(name)):
+        raise ValueError(
+            f"job '{name}' must be a name of letters, digits, - and _: its folder and its source are called so"
+        )
+    return name
 
 
 def read(path: str) -> Farm:

@@ -31,6 +31,11 @@ class Letter:
     life: int = 0  # times that it was taken back out of the dead
     handle: Any = field(default=None, compare=False)
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """A request in one of its lives."""
+        return self.id, self.life
+
 
 @dataclass(frozen=True)
 class Counts:

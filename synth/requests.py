@@ -52,10 +52,7 @@ class Job:
     )  # what a document's text is made of
 
     def __post_init__(self) -> None:
-        if not self.job.replace("-", "").replace("_", "").isalnum() or not self.job.isascii():
-            raise ValueError(
-                f"job '{self.job}' must be a name of letters, digits, - and _; folders and sources are named by it"
-            )
+        farms.named(self.job)
         if (self.form == "rows") != bool(self.template):
             raise ValueError("rows need a template, and form: batch has its messages already")
         if self.candidates < 1:

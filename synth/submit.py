@@ -182,7 +182,7 @@ def write(task: Task, name: str, part: Sequence[Request]) -> None:
         body = request.letter(task)
         if len(body) > BY_REFERENCE:
             task.store.put(body, f"bodies/{request.id}")
-            body = orjson.dumps({"job": task.job.job, "reference": f"bodies/{request.id}"})
+            body = orjson.dumps({"job": task.job.job, "reference": True})
         bodies.append(body)
     table = pa.table([[bytes.fromhex(one.id) for one in part], bodies], schema=CHUNK)
     if not tables.write(task.store, table, f"requests/{name}.parquet"):

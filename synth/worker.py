@@ -22,6 +22,7 @@ import orjson
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from pipeline.data.store import LocalStore
+from synth import farm as farms
 from synth import segments
 from synth.engine import Answer, Engine, Failed, Lost, Process, Refused, RequestError
 from synth.farm import Farm
@@ -114,11 +115,6 @@ class Ended:
     row: dict[str, Any]
     letters: list[Letter]
 
-    @property
-    def key(self) -> tuple[str, int]:
-        """A request in one of its lives."""
-        return self.letters[0].id, self.letters[0].life
-
 
 @dataclass
 class Worker:
@@ -140,7 +136,7 @@ class Worker:
         self.metrics = Metrics(self.registry)
         self.journal = Journal(f"{self.farm.store}/journal")
         self.ward = self.ward or Ward(self.engine.url)
-        self.flights: dict[str, Flight] = {}
+        self.flights: dict[tuple[str, int], Flight] = {}
         self.errors: list[BaseException] = []
         self.rows: list[Ended] = []
         self.buffered: dict[tuple[str, int], Ended] = {}
@@ -171,9 +167,9 @@ class Worker:
             try:
                 await self.commit()
             finally:
-                await self.queue.close()
-                await self.ward.close()  # type: ignore[union-attr]  # set by __post_init__
                 self.journal.close()
+                await self.ward.close()  # type: ignore[union-attr]  # set by __post_init__
+                await self.queue.close()
         for one in done:
             one.result()
         if self.errors:
@@ -196,18 +192,16 @@ class Worker:
             if not await self.room(self.habits.in_flight):
                 continue
             try:
-                letter = await self.queue.receive(RECEIVE_SECONDS)
-            except QueueError as error:  # an outage: what is in hand goes on
+                if letter := await self.queue.receive(RECEIVE_SECONDS):
+                    self.step("received", letter.id)
+                    await self.take(letter)
+                elif self.habits.stop_when_empty and not self.flights and not self.rows:
+                    found = await self.queue.counts()
+                    if not found.waiting + found.in_hand + found.delayed:
+                        return
+            except QueueError as error:  # an outage: what is at the engine goes on
                 LOG.warning("queue", extra={"error": str(error)})
                 await asyncio.sleep(self.habits.delay_seconds)
-                continue
-            if letter is not None:
-                self.step("received", letter.id)
-                await self.take(letter)
-            elif self.habits.stop_when_empty and not self.flights and not self.rows:
-                found = await self.queue.counts()
-                if not found.waiting + found.in_hand + found.delayed:
-                    return
 
     async def room(self, limit: int) -> bool:
         """Whether a letter of this limit may go to the engine now; waits half a second for it."""
@@ -225,10 +219,10 @@ class Worker:
 
     async def take(self, letter: Letter) -> None:
         """Start a letter's flight as soon as there is room for it."""
-        if (letter.id, letter.life) in self.recent:
+        if letter.key in self.recent:
             await self.queue.ack([letter])
             return
-        if twin := self.flights.get(letter.id) or self.buffered.get((letter.id, letter.life)):
+        if twin := self.flights.get(letter.key) or self.buffered.get(letter.key):
             twin.letters.append(letter)
             return
         deaths = self.journal.deaths(letter.id)
@@ -246,7 +240,7 @@ class Worker:
             if self.leaving.is_set():
                 await self.queue.hand_back(letter)
                 return
-        self.flights[letter.id] = flight
+        self.flights[letter.key] = flight
         if len(self.flights) > 1:
             for one in self.flights.values():
                 one.accompanied = True
@@ -258,8 +252,8 @@ class Worker:
     def open(self, letter: Letter) -> dict[str, Any]:
         """What a letter says. Raises ValueError, OSError."""
         said = orjson.loads(letter.body)
-        if "reference" in said:
-            said = orjson.loads(self.farm.job(said["job"]).read(said["reference"]))
+        if isinstance(said, dict) and "reference" in said:
+            said = orjson.loads(self.farm.job(said["job"]).read(f"bodies/{letter.id}"))
         if not isinstance(said, dict) or not {"job", "body"} <= said.keys():
             raise ValueError(f"no request: {letter.body[:200]!r}")
         return said
@@ -300,7 +294,7 @@ class Worker:
             self.end(flight, "result", **vars(answer), seconds=seconds)
         finally:
             self.journal.leave(letter.id)
-            self.flights.pop(letter.id, None)
+            self.flights.pop(letter.key, None)
             self.metrics.in_flight.set(len(self.flights))
             await self.tell()
 
@@ -329,7 +323,7 @@ class Worker:
             **more,
         }
         self.rows.append(ended := Ended(str(said.get("job")), row, flight.letters))
-        self.buffered[ended.key] = ended
+        self.buffered[letter.key] = ended
         self.metrics.uncommitted.set(len(self.rows))
 
     async def again(self, flight: Flight, error: RequestError) -> None:
@@ -441,8 +435,8 @@ class Worker:
         done: list[Letter] = []
         try:
             for one in ended:
-                self.recent[one.key] = None
-                self.buffered.pop(one.key, None)
+                self.recent[one.letters[0].key] = None
+                self.buffered.pop(one.letters[0].key, None)
                 if one.row["outcome"] == "dead":
                     await self.queue.bury(one.letters[0], one.row["reason"])
                     done += one.letters[1:]
@@ -520,6 +514,6 @@ class Worker:
 def named(letter: Letter) -> dict[str, Any]:
     """The job of a letter that cannot be read, as far as it can be told."""
     try:
-        return {"job": orjson.loads(letter.body)["job"]}
+        return {"job": farms.named(orjson.loads(letter.body)["job"])}
     except (ValueError, KeyError, TypeError):
         return {"job": "unreadable"}

@@ -28,6 +28,7 @@ class Duplicates:
     similar: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))
     sizes: Counter[int] = field(default_factory=Counter)  # marks by the size of their group
     largest: list[tuple[int, bytes]] = field(default_factory=list)  # (size, survivor), largest first
+    stretches: Counter[str] = field(default_factory=Counter)  # cut, by source, of a comparison that cuts
 
     @staticmethod
     def over(walk: Walk) -> list["Duplicates"]:
@@ -37,8 +38,10 @@ class Duplicates:
 
     def add(self, seen: Seen) -> None:
         marks = seen.marks(self.stage)
+        if self.stage.cuts:
+            self.add_cuts(seen, marks)
+            return
         marks = marks.filter(pc.and_(pc.is_valid(marks["reason"]), pc.is_valid(marks["survivor"])))
-        marks = marks.combine_chunks()
         if not marks.num_rows:
             return
         ids, survivors = (pa.concat_arrays(marks[name].chunks) for name in ("id", "survivor"))
@@ -49,6 +52,12 @@ class Duplicates:
         sizes = np.asarray(pc.fill_null(marks["group_size"], 2))
         self.sizes.update(dict(zip(*(one.tolist() for one in np.unique(sizes, return_counts=True)), strict=True)))  # fmt: skip
         self.keep_largest(sizes, survivors)
+
+    def add_cuts(self, seen: Seen, marks: pa.Table) -> None:
+        if marks.num_rows:
+            source = seen.walk.sources_of(pa.concat_arrays(marks["id"].chunks))
+            cuts = np.bincount(source, np.asarray(pc.list_value_length(marks["cuts"])), len(self.between))
+            self.stretches.update({name: int(count) for name, count in zip(seen.walk.sources.names, cuts, strict=True) if count})  # fmt: skip
 
     def keep_largest(self, sizes: np.ndarray, survivors: pa.Array) -> None:
         floor = self.largest[-1][0] if len(self.largest) == GROUPS else 0
@@ -74,6 +83,11 @@ def comparison(walk: Walk, one: Duplicates) -> list[str]:
     name, groups = one.stage.name, one.groups()
     fell = int(one.similar.sum())
     parts = [page.heading(name, f"duplicates-{page.slug(name)}")]
+    if one.stretches:
+        rows = [{"name": source, "after": count} for source, count in one.stretches.most_common()]
+        picture = charts.bars(rows, f"{name}: text cut by source", "stretches of text")
+        said = f"Cut text that stands elsewhere, too: {one.stretches.total():,} times. The documents stay."
+        return [*parts, page.text(said), page.figure(picture)]
     if not fell:
         return [*parts, page.text("It found no duplicates.", "note")]
     rows = [

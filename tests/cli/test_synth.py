@@ -10,8 +10,10 @@ from click.testing import CliRunner
 
 from pipeline import ledger, recipe
 from pipeline.cli import main
+from synth.farm import Farm
 from tests import plain
 from tests.cli.command import ENVIRONMENT, winnow
+from tests.synth import farms
 
 
 def test_the_demo_makes_documents_that_a_run_takes_as_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -31,6 +33,22 @@ def test_the_demo_makes_documents_that_a_run_takes_as_input(tmp_path: Path, monk
     again = winnow("synth", "submit", "demo/job.yaml", cwd=tmp_path)
     assert "100 rows: 0 new requests, 200 known; 0 letters sent" in again.stdout
     assert "demo" in winnow("synth", "status", "demo/farm.yaml", cwd=tmp_path).stdout
+
+
+def test_submit_work_collect_by_command(tmp_path: Path):
+    """One worker beside a running engine, as on a node; OpenAI batch lines come out beside the documents."""
+    farms.task(tmp_path, Farm(str(tmp_path / "farm")), farms.texts(20))
+    with farms.double() as url:
+        for arguments in (
+            ["submit", "job.yaml"],
+            ["work", "farm.yaml", "-v", "double", "--engine", url, "--until-empty"],
+        ):
+            done = winnow("synth", *arguments, cwd=tmp_path)
+            assert done.returncode == 0, done.stderr
+    collected = winnow("synth", "collect", "job.yaml", "--batch", "out.jsonl", cwd=tmp_path)
+    assert collected.returncode == 0, collected.stderr
+    assert "submitted            20" in collected.stdout
+    assert (tmp_path / "out.jsonl").read_text(encoding="utf-8").count('"status_code":200') == 20
 
 
 def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path):

@@ -1,10 +1,14 @@
 """The page in a real browser: no error, no request, pictures in every section; sorting, links and keys work; hostile text is text."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipeline import ledger
+from pipeline.report.diff import diff
+from pipeline.report.diff_page import diff_page
 from tests.browser import Tab, chromium
 
 pytestmark = pytest.mark.real("Chromium")
@@ -75,3 +79,16 @@ def test_another_picture_is_chosen_by_an_arrow_key(tab: Tab, written: Path):
     tab.run("document.querySelector('.tabs input').focus()")
     tab.key("ArrowRight")
     assert tab.run(shown) == 1
+
+
+def test_the_difference_of_two_runs_is_such_a_page_too(tab: Tab, opened: ledger.Run, tmp_path: Path):
+    """Of a run and itself without a source: hostile text stands in both."""
+    small = replace(opened, pieces=opened.pieces[1:])
+    page = tmp_path / "diff.html"
+    page.write_text(diff_page(diff(opened, small)), encoding="utf-8")
+    tab.open(page, width=390)
+    assert tab.requests == [page.as_uri()]
+    assert tab.errors == []
+    assert tab.run("document.documentElement.scrollWidth") == 390
+    assert tab.run("document.querySelectorAll('#flips ~ .figure svg').length") == 1
+    assert tab.run("document.scripts.length + document.images.length") == 1

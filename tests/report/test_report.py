@@ -146,9 +146,12 @@ def test_what_is_composed_is_what_ships(walk: Walk, opened: ledger.Run):
 
 
 def test_duplicates_are_the_marks(walk: Walk, rows):
-    [found] = duplicates.Duplicates.over(walk)
+    found, lines = duplicates.Duplicates.over(walk)
     for one in walk.pieces():
         found.add(one)
+        lines.add(one)
+    assert lines.stretches == {"books": 8}
+    assert not lines.similar.any()
     fell = [row for row in rows if row["stage"] == "exact_duplicates"]
     assert found.similar.sum() == found.between.sum() == len(fell) > 5
     by_source = Counter(row["source"] for row in fell)

@@ -179,8 +179,9 @@ def test_a_moved_limit_ends_like_a_fresh_run_and_tokenises_only_where_cuts_chang
     before = world.listing(tmp_path / "out")
     assert outlook(prepare(one, SMALL), prepare(one, SMALL).plan()).finished
     job = prepare(other, SMALL)
-    todo = {step.name: step.todo for step in outlook(job, job.plan()).steps}
-    assert todo["repeated_text"] == 1
+    ahead = outlook(job, job.plan())
+    assert {step.name: step.todo for step in ahead.steps}["repeated_text"] == 1
+    assert ahead.warnings == ()  # rules that look at what is left stand rightly behind it
     plain.run(other, SMALL)
     made = world.listing(tmp_path / "out").keys() - before.keys()
     plain.run(recipe(folder, f"{tmp_path}/fresh", RepeatedText(more_than=29)), SMALL)

@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tarfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from pipeline import __version__
 from synth.farm import Pulsar
+from synth.work import free_port
 
 VERSION = "4.0.8"
 START_SECONDS = 240  # 7 on a quiet machine, 44 at a load of 10
@@ -76,12 +76,6 @@ def distribution() -> Path:
         (part / home.name).rename(home)
     shutil.rmtree(part)
     return home
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def token(secret: bytes, subject: str, seconds: int | None = None) -> str:

@@ -110,7 +110,7 @@ def own_double(rate: float = 2_000) -> tuple[str, ...]:
 
 
 class Dying:
-    """A `step` that kills its process at the n-th step of a name; or at any step of a request with a word in it."""
+    """A `step` that kills its process at the n-th step of a name."""
 
     def __init__(self, name: str, at: int) -> None:
         self.name, self.left = name, at

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import forms
 from synth import queue_pulsar
 from synth.farm import Farm
 from synth.queue import Counts, Letter, Queue, QueueError, open_queue
+from tests.synth import farms
 from tests.synth.broker import Broker
 from tests.synth.conftest import run
 
@@ -103,22 +105,14 @@ asyncio.run(hold())
 """
 
 
-def write_farm(farm: Farm, path: Path) -> Path:
-    """farm.yaml, for processes."""
-    from pipeline import forms
-
-    path.write_text(forms.write(forms.dump(farm)), encoding="utf-8")
-    return path
-
-
 def test_what_a_killed_worker_held_comes_to_another_as_it_was(farm: Farm, tmp_path: Path):
-    file = write_farm(farm, tmp_path / "farm.yaml")
+    file = farms.write(tmp_path / "farm.yaml", forms.dump(farm))
 
     async def body() -> None:
         queue = await open_queue(farm, "v", create=True)
         await queue.send(letters(3), "sender", 1)
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-        command = [sys.executable, "-c", HOLD, str(file)]
+        command = [sys.executable, "-c", HOLD, file]
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:  # noqa: ASYNC220
             assert process.stdout is not None
             assert await asyncio.to_thread(process.stdout.readline) == b"held\n"
