@@ -193,7 +193,10 @@ def run(plan: Plan, cluster: Cluster, identity: str, clock: "Clock", say: Callab
                     say(line(clock.now(), missed=str(error)))
     finally:
         if leading:
-            lease.give_up()
+            try:
+                lease.give_up()
+            except ClusterError as error:  # the next leader waits for the lease's time instead
+                say(line(clock.now(), missed=str(error)))
 
 
 class Clock(Protocol):
