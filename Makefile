@@ -42,7 +42,7 @@ cover: .venv/.dev
 
 clean:
 	rm -rf build dist .*_cache .hypothesis .coverage*
-	find pipeline tests -name __pycache__ -prune -exec rm -rf {} +
+	find pipeline synth tests -name __pycache__ -prune -exec rm -rf {} +
 
 # An install runs again when what it installs has changed, and not before.
 .venv/.base: pyproject.toml .ci/install

@@ -78,23 +78,37 @@ def choose(
 
 
 def check_number(runs: Runs) -> None:
-    """Raise TooFewRunsError when there are fewer runs than the mixing law has numbers, or than folds need."""
+    """Raise TooFewRunsError when there are fewer runs than the mixing law has numbers, or runs or mixtures than folds need."""
     have, domains = len(runs.runs), len(runs.domains)
-    need = max(LEAST_RUNS, domains + 2)
+    kinds = len(np.unique(runs.shares, axis=0))
+    need = least(domains)
     if have < need:
         raise TooFewRunsError(
             f"{have} runs are fewer than the {need} that {domains} domains need at the least; train {need - have} more "
-            f"(`winnow mix propose`), {OLMIX_RUNS * (domains + 1)} in all are advised"
+            f"(`winnow mix propose`), {advised(domains)} in all are advised"
         )
+    if kinds < FOLDS:
+        raise TooFewRunsError(
+            f"{have} runs are of {kinds} different mixtures; {FOLDS} folds need {FOLDS} or more, so train "
+            f"{FOLDS - kinds} others (`winnow mix propose`)"
+        )
+
+
+def least(domains: int) -> int:
+    return max(LEAST_RUNS, domains + 2)
+
+
+def advised(domains: int) -> int:
+    return max(least(domains), OLMIX_RUNS * (domains + 1))
 
 
 def warning(runs: Runs) -> str:
     """A sentence when the runs are fewer than is advised, else nothing."""
-    advised = OLMIX_RUNS * (len(runs.domains) + 1)
-    if len(runs.runs) >= advised:
+    want = advised(len(runs.domains))
+    if len(runs.runs) >= want:
         return ""
     return (
-        f"{len(runs.runs)} runs are few for {len(runs.domains)} domains: {advised} are advised "
+        f"{len(runs.runs)} runs are few for {len(runs.domains)} domains: {want} are advised "
         "(3 a domain and 3 more, Olmix)"
     )
 
@@ -209,6 +223,8 @@ def effects(fitted: Fitted, shares: np.ndarray) -> np.ndarray:
 def measure(runs: Runs, choices: Sequence[Choice], tests: Sequence[Runs]) -> list[dict[str, Score]]:
     """For each table of runs that took no part, the chosen laws' scores on the targets that it has too."""
     found: list[dict[str, Score]] = [{} for _ in tests]
+    if not tests:
+        return found
     with threadpool_limits(1):
         for one in choices:
             law = LAWS[one.law].fit(runs.shares, runs.losses[:, runs.targets.index(one.target)])

@@ -1,33 +1,14 @@
 """Domains: what there is to mix, from domains.yaml, checked with line numbers."""
 
 import math
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BeforeValidator, WithJsonSchema
 
-from pipeline import forms
+from pipeline import forms, lock
 
-_TOKENS = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kMBGT])")
-_TIMES = {"k": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
 PRIOR_TOLERANCE = 0.01
-
-
-def _tokens(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if not (found := _TOKENS.fullmatch(value)):
-        raise ValueError(f"'{value}' is no number of tokens; write it like 25000000000, 25B or 1.5T")
-    return round(float(found[1]) * _TIMES[found[2]])
-
-
-_TOKENS_SCHEMA = {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": f"^{_TOKENS.pattern}$"}]}
-Tokens = Annotated[int, BeforeValidator(_tokens), WithJsonSchema(_TOKENS_SCHEMA)]
-"""A whole number that YAML may also write as 25B or 1.5T."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +16,7 @@ class Domain:
     """One source of tokens. Its share lies between min and max, and its tokens are read `epochs` times at the most."""
 
     name: str
-    tokens: Tokens  # available
+    tokens: forms.Count  # available
     group: str = "text"
     prior: float | None = None  # its share of what there is; without it, by tokens
     min: float = 0.0
@@ -93,12 +74,26 @@ class Domains:
         raw = np.array([one.tokens if one.prior is None else one.prior for one in self.domains], float)
         return raw / raw.sum()
 
-    def with_names(self, names: tuple[str, ...]) -> Mapping[str, Domain]:
-        """By name; a check that both have the same names stands in `tables.ordered`."""
-        return {one.name: one for one in self.domains if one.name in names}
-
 
 def read(path: str) -> Domains:
     """domains.yaml. Raises FormError with the line of every mistake."""
     form = forms.load(Path(path).read_text(encoding="utf-8"), path)
     return forms.build(Domains, form, "domains")
+
+
+def ratios(file: str, group: str, domains: Domains) -> dict[str, float]:
+    """The shares that a lock gives the domains of a group, summing to 1. Raises LockError."""
+    found = lock.read(file).groups
+    members = [one.name for one in domains.domains if one.group == group]
+    if not members:
+        known = sorted({one.group for one in domains.domains})
+        raise lock.LockError(f"{file}: no domain is of group '{group}'; {forms.suggest(group, known)}")
+    missing = [name for name in members if name not in found]
+    if missing:
+        raise lock.LockError(
+            f"{file}: has no share for '{missing[0]}' of group {group}, whose ratios are to be kept"
+        )
+    total = math.fsum(found[name].share for name in members)
+    if not total:
+        raise lock.LockError(f"{file}: the domains of group {group} have no share, so no ratios to keep")
+    return {name: found[name].share / total for name in members}

@@ -47,16 +47,17 @@ def train(
         loss(parameters, torch.from_numpy(batch).to(device), plan.model).backward()
         torch.nn.utils.clip_grad_norm_(list(parameters.values()), 1.0)
         optimizer.step()
-    return {name: measure(parameters, tokens, plan.model, device) for name, tokens in held.items()}
+    return {
+        name: measure(parameters, tokens, plan.model, settings.batch, device) for name, tokens in held.items()
+    }
 
 
 def batches(kept: Mapping[str, np.ndarray], job: Job, steps: int) -> Iterator[np.ndarray]:
     """int64[batch, length + 1]: each sequence from a source drawn by its share, at a place drawn evenly.
 
-    Chance depends on (seed, run) alone.
+    Chance depends on (seed, run) alone: on all bytes of the run's name, as one number.
     """
-    mark = int.from_bytes(job.run.encode()[-8:], "big")
-    chance = np.random.default_rng([job.plan.seed, mark])
+    chance = np.random.default_rng([job.plan.seed, int.from_bytes(job.run.encode(), "big")])
     names, size = list(kept), job.plan.model.length + 1
     shares = np.array([job.shares[name] for name in names])
     for _ in range(steps):
@@ -130,10 +131,10 @@ def turned(x: Any, turn: tuple[Any, Any]) -> Any:
 
 
 @torch.no_grad()
-def measure(parameters: Parameters, tokens: np.ndarray, model: Model, device: str) -> float:
-    """Mean loss over windows that lie side by side, 64 at a time."""
+def measure(parameters: Parameters, tokens: np.ndarray, model: Model, batch: int, device: str) -> float:
+    """Mean loss over windows that lie side by side, a batch at a time: no more memory than training takes."""
     count = (len(tokens) - 1) // model.length
     begin = np.arange(count)[:, None] * model.length + np.arange(model.length + 1)
     windows = torch.from_numpy(tokens[begin].astype(np.int64))
-    parts = [loss(parameters, some.to(device), model).item() * len(some) for some in windows.split(64)]
+    parts = [loss(parameters, some.to(device), model).item() * len(some) for some in windows.split(batch)]
     return float(sum(parts) / count)

@@ -76,11 +76,11 @@ class Process:
 
     The root makes distances those of Hellinger: from 0 to 1 % matters more than from 50 to 51 %. Lengths, height and
     noise maximise the marginal likelihood (Rasmussen and Williams 2006, eq. 5.8 and 5.9) by L-BFGS; written out here
-    because the gradient over all lengths is one matrix product, a tenth of scikit-learn's time on 512 × 17.
+    because the gradient over all lengths is one matrix product.
     """
 
     name: str = "process"
-    rounds: int = 60  # of L-BFGS: on RegMix's tables the rank correlation no longer moves after 40
+    rounds: int = 60  # of L-BFGS at the most: a bound on time, with which tests/mixtures/test_regmix.py holds its figures
 
     def fit(self, shares: np.ndarray, losses: np.ndarray, like: Fitted | None = None) -> Fitted:
         roots, mean, scale = np.sqrt(shares), losses.mean(), losses.std() or 1.0

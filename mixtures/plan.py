@@ -12,7 +12,7 @@ import numpy as np
 from mixtures import domains as sources
 from mixtures import record, solve, space, tables
 from mixtures.choice import Choice, choose
-from mixtures.domains import Domains, Tokens
+from mixtures.domains import Domains
 from mixtures.space import Group
 from pipeline import forms, lock
 
@@ -26,7 +26,7 @@ class Plan:
     runs: str  # table of shares
     losses: str  # table of losses
     domains: str  # domains.yaml
-    budget: Tokens  # of the training
+    budget: forms.Count  # of the training
     targets: Mapping[str, float] = field(default_factory=dict)  # weights; without any, all count alike
     groups: Mapping[str, Group] = field(default_factory=dict)  # group of domains → bounds on its share
     keep: Mapping[str, str] = field(default_factory=dict)  # group → lock whose ratios stay inside it
@@ -58,7 +58,6 @@ class Task:
     """A plan with everything it names read and checked."""
 
     plan: Plan
-    file: str
     runs: tables.Runs
     domains: Domains
     weights: Mapping[str, float]
@@ -99,33 +98,17 @@ def read(path: str) -> Task:
             ]
         )
     weights = {name: one for name, one in plan.targets.items() if one} or dict.fromkeys(runs.targets, 1.0)
-    keep = {group: ratios(file, group, domains) for group, file in plan.keep.items()}
+    keep = {group: sources.ratios(file, group, domains) for group, file in plan.keep.items()}
     allowed = space.build(domains, domains.names, plan.budget, plan.groups, keep)
     files = [path, plan.domains, *plan.keep.values(), *([plan.fit] if plan.fit else [])]
     return Task(
         plan,
-        path,
         runs,
         domains,
         weights,
         allowed,
         {**runs.digests, **{one: tables.digest(one) for one in files}},
     )
-
-
-def ratios(file: str, group: str, domains: Domains) -> dict[str, float]:
-    """The shares that a lock gives the domains of a group, summing to 1. Raises LockError."""
-    found = lock.read(file).groups
-    members = [one.name for one in domains.domains if one.group == group]
-    missing = [name for name in members if name not in found]
-    if missing:
-        raise lock.LockError(
-            f"{file}: has no share for '{missing[0]}' of group {group}, whose ratios are to be kept"
-        )
-    total = math.fsum(found[name].share for name in members)
-    if not total:
-        raise lock.LockError(f"{file}: the domains of group {group} have no share, so no ratios to keep")
-    return {name: found[name].share / total for name in members}
 
 
 def choices(task: Task) -> tuple[Choice, ...]:

@@ -4,20 +4,21 @@
 that teach most about good mixtures, given the runs already made.
 """
 
-import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
+from mixtures import space
 from mixtures.domains import Domains
 from mixtures.laws import FittedProcess, Process, matern, unpack
-from mixtures.space import within
-from mixtures.tables import Runs
+from mixtures.space import InfeasibleError, Space
+from mixtures.tables import Runs, write_csv
 
 TEMPERATURE = 0.5  # of the prior
 STRENGTHS = np.logspace(-1, np.log10(5.0), 15)  # of the Dirichlet
@@ -34,34 +35,50 @@ class TooFewMixturesError(ValueError):
     """The bounds leave fewer different mixtures than were asked for."""
 
 
-def sample(domains: Domains, count: int, seed: int) -> np.ndarray:
-    """float64[count, domains]: different mixtures in multiples of 2e-4 that sum to 1.
+def room(domains: Domains, keep: Mapping[str, Mapping[str, float]]) -> Space:
+    """What may be proposed: bounds per domain, and the ratios that are kept inside a group; no budget, so no repetition.
 
-    Raises TooFewMixturesError.
+    Raises InfeasibleError for bounds that contradict each other, or are finer than the grid.
     """
-    chance = np.random.default_rng(seed)
-    drawn = unique(draws(domains, count * OVERSAMPLE, chance))
+    allowed = space.build(domains, domains.names, 1, {}, keep)
+    for limit in allowed.limits:
+        if 0 < limit.low * UNITS < 1:
+            raise InfeasibleError(
+                f"{limit.name}: shares below {1 / UNITS:g} are not proposed; raise min, or set it to 0"
+            )
+    return allowed
+
+
+def sample(
+    domains: Domains, count: int, seed: int, keep: Mapping[str, Mapping[str, float]] = MappingProxyType({})
+) -> np.ndarray:
+    """float64[count, domains]: different mixtures in multiples of 2e-4 that sum to 1, bounds kept to within 2e-4.
+
+    `keep`: for each group the ratios of its domains, which stay; it is then the group's sum that is a multiple. Raises
+    TooFewMixturesError, InfeasibleError.
+    """
+    allowed, chance = room(domains, keep), np.random.default_rng(seed)
+    drawn = unique(draws(allowed, count * OVERSAMPLE, chance))
     if len(drawn) < count:
         raise TooFewMixturesError(
             f"only {len(drawn)} different mixtures within the bounds came up, {count} were asked for; "
             "ask for fewer, or widen min and max"
         )
-    return drawn[np.sort(chance.permutation(len(drawn))[:count])][chance.permutation(count)]
+    return allowed.shares(drawn[np.sort(chance.permutation(len(drawn))[:count])][chance.permutation(count)])
 
 
-def draws(domains: Domains, count: int, chance: np.random.Generator) -> np.ndarray:
-    """float64[≤ count, domains]: Dirichlet draws around the tempered prior, without those above 15 × the prior."""
-    tempered = domains.prior**TEMPERATURE
+def draws(allowed: Space, count: int, chance: np.random.Generator) -> np.ndarray:
+    """float64[≤ count, parts]: Dirichlet draws around the tempered prior, without those above 15 × the prior."""
+    prior, low, high = allowed.part_prior(), allowed.low, allowed.high
+    tempered = prior**TEMPERATURE
     tempered /= tempered.sum()
     strengths = chance.choice(STRENGTHS, count)
     gammas = chance.standard_gamma(strengths[:, None] * tempered)
     sums = gammas.sum(axis=1, keepdims=True)
     drawn = (gammas / np.where(sums > 0, sums, 1.0))[sums[:, 0] > 0]
-    drawn = drawn[(drawn <= np.minimum(MOST * domains.prior, 1.0)).all(axis=1)]
-    low = np.array([one.min for one in domains.domains])
-    high = np.array([one.max for one in domains.domains])
+    drawn = drawn[(drawn <= np.minimum(MOST * prior, 1.0)).all(axis=1)]
     if (low > 0).any() or (high < 1).any():
-        drawn = within(drawn, low, high, np.ones(len(drawn)))
+        drawn = allowed.fit(drawn)
     return rounded(drawn)
 
 
@@ -81,16 +98,22 @@ def unique(shares: np.ndarray) -> np.ndarray:
     return np.asarray(units / UNITS)
 
 
-def optimal(domains: Domains, count: int, seed: int, runs: Runs | None = None) -> np.ndarray:
+def optimal(
+    domains: Domains,
+    count: int,
+    seed: int,
+    runs: Runs | None = None,
+    keep: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
+) -> np.ndarray:
     """float64[count, domains], the most telling first: greedy I-optimal design under a Gaussian process.
 
     Each pick lowers the mean variance of predictions over the region of interest most. Before any run that region is
     all of RegMix's draws, and the kernel has unit lengths; with runs, the kernel is learnt from the mean of their
     standardised losses, and the region is the best quarter of the draws by their predictions.
     """
-    chance = np.random.default_rng(seed)
-    candidates = unique(draws(domains, CANDIDATES * 10, chance))
-    candidates = candidates[chance.permutation(len(candidates))]
+    allowed, chance = room(domains, keep), np.random.default_rng(seed)
+    candidates = unique(draws(allowed, CANDIDATES * 10, chance))
+    candidates = allowed.shares(candidates[chance.permutation(len(candidates))])
     if len(candidates) < count:
         raise TooFewMixturesError(
             f"only {len(candidates)} different mixtures came up, {count} were asked for; ask for fewer"
@@ -150,12 +173,7 @@ def write(path: str, names: Sequence[str], shares: np.ndarray, first: int, seed:
         columns = {"run": runs, **{name: shares[:, place] for place, name in enumerate(names)}}
         pyarrow.parquet.write_table(pa.table(columns), path)
     else:
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["run", *names])
-            writer.writerows(
-                [run, *(f"{share:g}" for share in row)] for run, row in zip(runs, shares, strict=True)
-            )
+        write_csv(path, names, runs, shares.tolist())
     listed = str(Path(path).with_suffix(".jsonl"))
     with open(listed, "w", encoding="utf-8") as file:
         for run, row in zip(runs, shares, strict=True):

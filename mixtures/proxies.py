@@ -5,15 +5,14 @@
 trainer that writes those two tables does as well.
 """
 
-import csv
 import glob
 import hashlib
 import json
-import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mixtures.domains import Tokens
-from mixtures.tables import TableError, digest, read_shares
+from mixtures.tables import TableError, publish, read_shares, write_csv
 from pipeline import forms
+from pipeline.data.receipts import file_digest
 
-VERSION = 1  # of the training: moves when its losses do
+VERSION = 2  # of the training: moves when its losses do
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Model:
 class Training:
     """AdamW at a constant rate after a warm-up, as RegMix trains its proxies (rate 4e-4 and 100 steps at 1M)."""
 
-    tokens: Tokens = 1_000_000
+    tokens: forms.Count = 1_000_000
     batch: int = 16  # sequences a step
     rate: float = 4e-3
     warmup: int = 50
@@ -75,7 +74,7 @@ class Plan:
     model: Model = field(default_factory=Model)
     training: Training = field(default_factory=Training)
     held_out: float = 0.05  # part of each source's tokens, at its end, that losses are measured on
-    held_out_tokens: Tokens = 100_000  # of each source, at the most
+    held_out_tokens: forms.Count = 100_000  # of each source, at the most
     seed: int = 42
 
     def __post_init__(self) -> None:
@@ -90,7 +89,6 @@ class Job:
     """One run, ready to be trained in a process of its own."""
 
     run: str
-    place: int
     shares: Mapping[str, float]
     plan: Plan
     key: str
@@ -107,12 +105,12 @@ def jobs(plan: Plan) -> list[Job]:
     settings = {
         key: value for key, value in asdict(plan).items() if key not in ("mixtures", "output", "tokens")
     }
-    read = [digest(path) for path in files(plan.tokens)]
+    read = [file_digest(path) for path in files(plan.tokens)]
     found = []
-    for place, (run, row) in enumerate(zip(table.runs, table.values.tolist(), strict=True)):
+    for run, row in zip(table.runs, table.values.tolist(), strict=True):
         shares = dict(zip(table.names, row, strict=True))
         text = json.dumps([VERSION, settings, read, run, shares], sort_keys=True)
-        found.append(Job(run, place, shares, plan, hashlib.sha256(text.encode()).hexdigest()[:32]))
+        found.append(Job(run, shares, plan, hashlib.sha256(text.encode()).hexdigest()[:32]))
     return found
 
 
@@ -128,16 +126,20 @@ def files(patterns: Sequence[str]) -> list[str]:
 
 
 def streams(patterns: Sequence[str]) -> dict[str, np.ndarray]:
-    """uint32[tokens] of each source, in the order of files and rows."""
+    """uint32[tokens] of each source, in the order of files and rows; of packs, each document once."""
     parts: dict[str, list[np.ndarray]] = {}
     for path in files(patterns):
-        for batch in pq.ParquetFile(path).iter_batches():
-            names = batch.schema.names
-            if "tokens" not in names or not {"spans", "source"} & set(names):
-                raise TableError([f"{path}: has no columns tokens and source, or tokens and spans"])
-            for source, tokens in (unpacked if "spans" in names else documents)(batch):
-                parts.setdefault(source, []).append(tokens)
-    return {source: np.concatenate(some).astype(np.uint32) for source, some in sorted(parts.items())}
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        names = set(file.schema_arrow.names)
+        if "tokens" not in names or not {"spans", "source"} & names:
+            raise TableError([f"{path}: has no columns tokens and source, or tokens and spans"])
+        columns, read = (
+            (["tokens", "spans"], unpacked) if "spans" in names else (["tokens", "source"], documents)
+        )
+        for batch in file.iter_batches(columns=columns):
+            for source, tokens in read(batch):
+                parts.setdefault(source, []).append(tokens.astype(np.uint32))
+    return {source: np.concatenate(some) for source, some in sorted(parts.items())}
 
 
 def documents(batch: pa.RecordBatch) -> Iterator[tuple[str, np.ndarray]]:
@@ -149,11 +151,15 @@ def documents(batch: pa.RecordBatch) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def unpacked(batch: pa.RecordBatch) -> Iterator[tuple[str, np.ndarray]]:
-    """Packs: the tokens of each span, under its source."""
+    """Packs: the tokens of each span under its source, further copies left out.
+
+    A mixture decides here how often a source is read; and a copy would stand on both sides of held_out.
+    """
     rows = np.asarray(batch["tokens"].flatten()).reshape(batch.num_rows, -1)
     for row, spans in zip(rows, batch["spans"].to_pylist(), strict=True):
         for span in spans:
-            yield span["source"], row[span["start"] : span["stop"]]
+            if not span["copy"]:
+                yield span["source"], row[span["start"] : span["stop"]]
 
 
 def split(plan: Plan, domains: Sequence[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -183,35 +189,53 @@ def train_all(path: str, workers: int | None = None, only: int | None = None) ->
     wanted = everything if only is None else [everything[only]]
     todo = [job for job in wanted if load(job) is None]
     yield f"{len(wanted):,} runs, {len(wanted) - len(todo):,} trained already"
-    devices = language_model.devices()
-    workers = min(workers or len(devices), max(len(todo), 1))
     begin = time.monotonic()
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(train, job, devices[job.place % len(devices)]): job for job in todo}
-        for done, future in enumerate(as_completed(waiting), 1):
-            losses = future.result()
-            left = (time.monotonic() - begin) / done * (len(todo) - done)
-            mean = sum(losses.values()) / len(losses)
-            yield f"run {waiting[future].run}: mean loss {mean:.4f}; {done} of {len(todo)}, {left / 60:.1f} min left"
+    for done, (job, losses) in enumerate(side_by_side(train, todo, language_model.devices(), workers), 1):
+        left = (time.monotonic() - begin) / done * (len(todo) - done)
+        mean = sum(losses.values()) / len(losses)
+        yield f"run {job.run}: mean loss {mean:.4f}; {done} of {len(todo)}, {left / 60:.1f} min left"
     if all(load(job) is not None for job in everything):
         gather(plan, everything)
         yield f"{plan.output}/runs.csv and {plan.output}/losses.csv are complete"
+
+
+def side_by_side(
+    work: Callable[[Job, str], dict[str, float]],
+    todo: Sequence[Job],
+    devices: Sequence[str],
+    workers: int | None,
+) -> Iterator[tuple[Job, dict[str, float]]]:
+    """Each job with its losses, as they come; a job begins when a device is free, so after an error none does."""
+    free = [devices[place % len(devices)] for place in range(min(workers or len(devices), len(todo)))]
+    waiting, running = list(reversed(todo)), dict[Future[dict[str, float]], tuple[Job, str]]()
+    with ProcessPoolExecutor(max(len(free), 1), mp_context=get_context("spawn")) as pool:
+        while waiting or running:
+            while waiting and free:
+                job, device = waiting.pop(), free.pop()
+                running[pool.submit(work, job, device)] = job, device
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                job, device = running.pop(future)
+                free.append(device)
+                yield job, future.result()
 
 
 def train(job: Job, device: str) -> dict[str, float]:
     """Train one run and leave its file; equal jobs give equal losses on one kind of device."""
     from mixtures import language_model
 
-    kept, held = split(job.plan, list(job.shares))
+    kept, held = split_once(job.plan, tuple(job.shares))
     losses = language_model.train(
         {name: kept[name] for name, share in job.shares.items() if share > 0}, held, job, device
     )
-    target = Path(record(job))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps({"run": job.run, "key": job.key, "losses": losses}) + "\n", encoding="utf-8")
-    part.replace(target)
+    Path(record(job)).parent.mkdir(parents=True, exist_ok=True)
+    publish(record(job), json.dumps({"run": job.run, "key": job.key, "losses": losses}) + "\n")
     return losses
+
+
+@lru_cache(maxsize=1)
+def split_once(plan: Plan, domains: tuple[str, ...]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """`split`, read once in a process that trains many runs of one plan."""
+    return split(plan, domains)
 
 
 def record(job: Job) -> str:
@@ -229,13 +253,7 @@ def load(job: Job) -> dict[str, float] | None:
 
 def gather(plan: Plan, everything: Sequence[Job]) -> None:
     """runs.csv and losses.csv."""
-    domains = list(everything[0].shares)
-    tables = {
-        "runs": (domains, [list(job.shares.values()) for job in everything]),
-        "losses": (domains, [[(load(job) or {})[name] for name in domains] for job in everything]),
-    }
-    for name, (names, rows) in tables.items():
-        with open(f"{plan.output}/{name}.csv", "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["run", *names])
-            writer.writerows([job.run, *row] for job, row in zip(everything, rows, strict=True))
+    domains, runs = list(everything[0].shares), [job.run for job in everything]
+    losses = [load(job) or {} for job in everything]
+    write_csv(f"{plan.output}/runs.csv", domains, runs, [list(job.shares.values()) for job in everything])
+    write_csv(f"{plan.output}/losses.csv", domains, runs, [[one[name] for name in domains] for one in losses])

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from mixtures.choice import LEVEL, Choice, Score
-from mixtures.tables import Runs
+from mixtures.tables import Runs, publish
+from pipeline.lock import Lock
 
 
 class StaleError(ValueError):
@@ -29,7 +30,7 @@ def write(path: str, runs: Runs, choices: Sequence[Choice], seed: int, tests: Ma
         },
         "tests": dict(tests),
     }
-    Path(path).write_text(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    publish(path, json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def as_plain(choice: Choice, losses: np.ndarray) -> dict[str, Any]:
@@ -51,6 +52,17 @@ def as_plain(choice: Choice, losses: np.ndarray) -> dict[str, Any]:
 def load(path: str) -> dict[str, Any]:
     """The record as plain values."""
     value: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return value
+
+
+def load_for(path: str, lock: Lock, file: str) -> dict[str, Any]:
+    """`load`. Raises StaleError when it was learnt from other tables than the lock in `file`."""
+    value = load(path)
+    known = set(lock.digests.values())
+    if other := [name for name, one in value["digests"].items() if one not in known]:
+        raise StaleError(
+            f"{path}: was made from another {other[0]} than {file}; make both again (`winnow mix fit`, `winnow mix solve`)"
+        )
     return value
 
 

@@ -7,10 +7,11 @@ cross-validation chose. Where all chosen laws are exponential the exact one stan
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+from scipy.special import rel_entr
 from threadpoolctl import threadpool_limits
 
 from mixtures.choice import Choice, rmse
@@ -58,9 +59,8 @@ class Objective:
 
 
 def divergence(shares: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """float64[mixtures]: KL(shares ‖ prior); where the prior is 0, shares must be 0."""
-    ratio = np.divide(shares, prior, out=np.ones_like(shares), where=(shares > 0) & (prior > 0))
-    return np.asarray((shares * np.log(ratio)).sum(axis=-1))
+    """float64[mixtures]: KL(shares ‖ prior); every prior is above 0."""
+    return np.asarray(rel_entr(shares, prior).sum(axis=-1))
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,6 @@ class Solution:
     losses: np.ndarray  # float64[2, targets]: predicted losses of the chosen way, with their spread
     binding: Mapping[str, float]  # limit → what 0.01 of it is worth in the objective, by the exponential laws
     data: Mapping[str, float]  # domain → fall of the objective per further 10^9 tokens, likewise
-    refits: np.ndarray = field(
-        default_factory=lambda: np.zeros((0, 0))
-    )  # float64[refits, domains]: their optima
 
     @property
     def way(self) -> Way:
@@ -177,8 +174,7 @@ def _solve(runs: Runs, targets: Sequence[Aim], space: Space, kl: float, effort: 
     else:
         optima = np.stack([average(pool, row) for row in values])
     optimal = space.shares(optima)
-    near = mixtures[(values <= values[:, :1]).mean(axis=0) >= NEAR]
-    near = np.vstack([mixtures[:1], near])
+    near = np.unique(mixtures[(values <= values[:, :1]).mean(axis=0) >= NEAR], axis=0)
     return Solution(
         ways,
         chosen,
@@ -188,7 +184,6 @@ def _solve(runs: Runs, targets: Sequence[Aim], space: Space, kl: float, effort: 
         loss_spread(targets, learnt, optimal, ways[chosen].predicted),
         bound(best, space, prices),
         more_data(space, prices),
-        optimal,
     )
 
 
@@ -241,7 +236,7 @@ def bound(parts: np.ndarray, space: Space, prices: np.ndarray) -> dict[str, floa
     for limit, price in zip(space.limits, prices, strict=True):
         at = float(parts[list(limit.parts)].sum())
         if at > limit.high - TIGHT or (at < limit.low + TIGHT and limit.low > 0):
-            found[limit.name] = float(abs(price)) * 0.01
+            found[limit.name] = float(abs(price)) * 0.01 * limit.per_share
     return found
 
 
@@ -258,7 +253,7 @@ def more_data(space: Space, prices: np.ndarray) -> dict[str, float]:
 
 
 class Convex:
-    """Σ w exp(t·x) + kl × KL over a space, compiled once and solved for many laws."""
+    """Σ w exp(t·x) + kl × KL over a space, compiled once and solved for many laws. With kl, every prior is above 0."""
 
     def __init__(self, space: Space, targets: int, kl: float) -> None:
         import cvxpy as cp
@@ -269,22 +264,13 @@ class Convex:
         self.slopes, self.offsets = cp.Parameter((targets, size)), cp.Parameter(targets)
         cost = cp.sum(cp.exp(self.slopes @ self.z + self.offsets))
         if kl:
-            known = np.flatnonzero(space.prior > 0)
-            shares = csr_array(space.inner[known]) @ self.z
-            cost = cost + kl * cp.sum(cp.kl_div(shares, space.prior[known]))
+            cost = cost + kl * cp.sum(cp.kl_div(csr_array(space.inner) @ self.z, space.prior))
         self.above = [place for place, limit in enumerate(space.limits) if limit.high < 1]
         self.below = [place for place, limit in enumerate(space.limits) if limit.low > 0]
         self.upper = self._rows(self.above) @ self.z <= np.array([space.limits[i].high for i in self.above])
         self.lower = self._rows(self.below) @ self.z >= np.array([space.limits[i].low for i in self.below])
         limits = [one for one, some in ((self.upper, self.above), (self.lower, self.below)) if some]
-        never = self._never(kl)
-        self.problem = cp.Problem(cp.Minimize(cost), [cp.sum(self.z) == 1, *never, *limits])
-
-    def _never(self, kl: float) -> list[Any]:
-        """With a KL term a part without prior cannot be used."""
-        unused = self.space.inner[self.space.prior == 0] > 0
-        parts = np.flatnonzero(unused.any(axis=0) & bool(kl))
-        return [self.z[parts] == 0] if len(parts) else []
+        self.problem = cp.Problem(cp.Minimize(cost), [cp.sum(self.z) == 1, *limits])
 
     def _rows(self, places: Sequence[int]) -> Any:
         from scipy.sparse import csr_array
@@ -374,11 +360,3 @@ def around(best: np.ndarray, pool: np.ndarray, space: Space, chance: np.random.G
     some = best + chance.choice(steps, len(ends))[:, None] * (ends - best)
     each = (best + steps[:, None, None] * (corners - best)).reshape(-1, size)[:POOL]
     return np.vstack([pool, each, some])
-
-
-def regmix_optimum(
-    fitted: Fitted, prior: np.ndarray, samples: int = 100_000, best: int = 128, seed: int = 42
-) -> np.ndarray:
-    """float64[domains]: RegMix's own simulation (its notebook): the mean of the best of Dirichlet(prior) draws."""
-    drawn = np.random.RandomState(seed).dirichlet(prior, samples)  # the notebook's generator
-    return np.asarray(drawn[np.argsort(fitted.predict(drawn))[:best]].mean(axis=0))

@@ -42,7 +42,8 @@ class Group:
 class Limit:
     """low ≤ the sum of some parts' shares ≤ high, under the name that messages give it.
 
-    `tokens`: share that one more token would allow, where the limit comes from what there is.
+    `tokens`: share that one more token would allow, where the limit comes from what there is. `per_share`: how far it
+    moves when the share that it was given as does; of a kept group's domain, 1 / its ratio.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Limit:
     high: float = 1.0
     domain: str = ""
     tokens: float = 0.0
+    per_share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -174,29 +176,25 @@ def _domain_limits(domain: Domain, inner: np.ndarray, order: Sequence[str], budg
     part = int(np.argmax(row))
     ratio = float(row[part])
     if ratio == 0:
-        return []
-    per_token = domain.epochs / budget
-    cap = domain.tokens * per_token
-    found = [
-        Limit(
-            f"{domain.name}: {domain.epochs:g} epochs of {amount(domain.tokens)} tokens in {amount(budget)} (share ≤ {cap:.4g})",
-            (part,),
-            0.0,
-            min(cap / ratio, 1.0),
-            domain.name,
-            per_token / ratio,
-        )
-    ]
-    if domain.max < 1:
-        found.append(
-            Limit(
-                f"{domain.name}: max {domain.max:g}", (part,), 0.0, min(domain.max / ratio, 1.0), domain.name
+        if domain.min > 0:
+            raise InfeasibleError(
+                f"no mixture obeys both of these: {domain.name}: min {domain.min:g}; group {domain.group}: the ratios "
+                f"that are kept give {domain.name} nothing; loosen one of them"
             )
-        )
+        return []
+    cap = domain.tokens * domain.epochs / budget
+    said = (
+        f"{domain.epochs:g} epochs of {amount(domain.tokens)} tokens in {amount(budget)} (share ≤ {cap:.4g})"
+    )
+
+    def limit(said: str, low: float, high: float, tokens: float = 0.0) -> Limit:
+        return Limit(f"{domain.name}: {said}", (part,), low, high, domain.name, tokens, 1 / ratio)
+
+    found = [limit(said, 0.0, min(cap / ratio, 1.0), domain.epochs / budget / ratio)]
+    if domain.max < 1:
+        found.append(limit(f"max {domain.max:g}", 0.0, min(domain.max / ratio, 1.0)))
     if domain.min > 0:
-        found.append(
-            Limit(f"{domain.name}: min {domain.min:g}", (part,), domain.min / ratio, np.inf, domain.name)
-        )
+        found.append(limit(f"min {domain.min:g}", domain.min / ratio, np.inf))
     return found
 
 

@@ -5,7 +5,11 @@ targets (losses, lower is better). RegMix's names are shortened: `train_the_pile
 `metric/the_pile_arxiv_val_loss` or `valid_the_pile_arxiv` the target `the_pile_arxiv`.
 """
 
+import csv
 import hashlib
+import io
+import os
+import platform
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -234,6 +238,22 @@ def repeats(table: Table, rows: np.ndarray, what: str) -> list[str]:
         for row in range(len(rows))
         if first[inverse[row]] != row
     ]
+
+
+def write_csv(path: str, names: Sequence[str], runs: Sequence[str], rows: Iterable[Iterable[float]]) -> None:
+    """A table that `read_table` gives back digit for digit."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["run", *names])
+    writer.writerows([run, *row] for run, row in zip(runs, rows, strict=True))
+    publish(path, text.getvalue())
+
+
+def publish(path: str, text: str) -> None:
+    """A file, whole or not at all; of several hosts that write the same one, the last stays."""
+    part = Path(f"{path}.{platform.node()}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8", newline="\n")
+    part.replace(path)
 
 
 def refuse(mistakes: Sequence[str]) -> None:

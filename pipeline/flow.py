@@ -17,8 +17,9 @@ from apache_beam.pvalue import AsIter, AsSingleton
 
 from pipeline.comparisons.exchange import Exchange, Inbox, Meet, Route, Send
 from pipeline.data.keys import digest
-from pipeline.steps import compare, decide, pairs, shards, statistics, tokens
+from pipeline.steps import compare, decide, late, pairs, shards, statistics, tokens
 from pipeline.steps.ingest import ingest
+from pipeline.steps.measure import wanted
 from pipeline.steps.placed import PlacedStage
 from pipeline.steps.plan import Plan
 from pipeline.steps.work import Corpus, Piece, Split, Work
@@ -46,7 +47,11 @@ class Flow:
         for stage in work.placed.stages:
             if stage.kind == "comparison" and stage.name not in self.standing:
                 gate = pieces | stage.name >> Compare(work, self.exchange, stage, corpus, gate)
-            elif stage.statistics and stage.kind != "sample":
+            if wanted(work.placed, stage):
+                gate = pieces | f"measure after {stage.name}" >> beam.Map(
+                    measure_one, work, stage, corpus, AsIter(gate)
+                ).with_output_types(str)
+            if stage.statistics and stage.kind != "sample":
                 gate = pieces | stage.name >> Statistics(work, stage, corpus, gate)
         tokenized = pieces | "tokens" >> beam.Map(tokenize_one, work, corpus, AsIter(gate)).with_output_types(
             str
@@ -97,6 +102,10 @@ def sum_pieces(pieces: list[str]) -> str:
 
 def tokenize_one(piece: str, work: Work, corpus: str, _gate: Iterable[str]) -> str:
     return tokens.tokenize(Piece.loads(piece), work, Corpus.loads(corpus)).dumps()
+
+
+def measure_one(piece: str, work: Work, stage: PlacedStage, corpus: str, _gate: Iterable[str]) -> str:
+    return late.measure(Piece.loads(piece), work, stage, Corpus.loads(corpus)).dumps()
 
 
 class Compare(beam.PTransform):
@@ -224,9 +233,7 @@ class Ship(beam.PTransform):
 
         kept = pieces | "decide" >> beam.Map(decided, corpus, AsIter(self.gate)).with_output_types(int)
         total = kept | "kept tokens" >> beam.CombineGlobally(sum)
-        pools = AsSingleton(
-            total | "pools" >> beam.Map(shards.pools_for, work.pack.pool_tokens).with_output_types(int)
-        )
+        pools = AsSingleton(total | "pools" >> beam.Map(shards.pools_of, work).with_output_types(int))
         folded = pieces | "fold" >> beam.Map(folds, corpus, pools).with_output_types(str)
         summed = folded | "add folds" >> beam.CombineGlobally(shards.add_folds)
         drafted = AsSingleton(summed | "draft" >> beam.Map(draft, pools).with_output_types(str))

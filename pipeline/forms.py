@@ -14,13 +14,41 @@ import types
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from fractions import Fraction
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError, WithJsonSchema
 from pydantic_core import to_jsonable_python
 
 T = TypeVar("T")
+_COUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(k|M|B|G|T|KiB|MiB|GiB)")
+_TIMES = {
+    "k": 10**3,
+    "M": 10**6,
+    "B": 10**9,
+    "G": 10**9,
+    "T": 10**12,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+}
+
+
+def _count(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    found = _COUNT.fullmatch(value)
+    number = Fraction(found[1]) * _TIMES[found[2]] if found else Fraction(1, 2)
+    if number.denominator != 1:
+        raise ValueError(f"'{value}' is no count; write it like 64000000, 64M, 1.5T or 16MiB")
+    return int(number)
+
+
+_COUNT_SCHEMA = {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": f"^{_COUNT.pattern}$"}]}
+Count = Annotated[int, BeforeValidator(_count), WithJsonSchema(_COUNT_SCHEMA)]
+"""A whole number that YAML may also write as 64M (10^6), 25B (10^9) or 16MiB (2^20)."""
+
 Path = tuple[str | int, ...]  # the keys and indices that lead from the root to a value
 
 _INTEGER = re.compile(r"[-+]?[0-9][0-9_]*")

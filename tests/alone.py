@@ -23,7 +23,8 @@ def compare(rule: Any, seen: pa.RecordBatch, texts: pa.Array) -> Compared:
     found = Compared()
     rows = rule.nominate(seen)
     if not hasattr(rule, "pair"):
-        found.marks = by_id(rule.settle(rows))
+        settled = rule.settle(rows)
+        found.marks = by_id(rule.mark(settled) if hasattr(rule, "mark") else settled)
         return found
     features = rule.features(texts)
     place = {identifier: row for row, identifier in enumerate(seen["id"].to_pylist())}

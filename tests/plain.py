@@ -14,7 +14,7 @@ from pipeline.data.keys import digest
 from pipeline.recipe import Recipe
 from pipeline.run.driver import DEFAULT, Job, Settings, prepare, run_planned
 from pipeline.run.folder import locked
-from pipeline.steps import compare, decide, pairs, shards, statistics, tokens
+from pipeline.steps import compare, decide, late, pairs, shards, statistics, tokens
 from pipeline.steps.ingest import ingest
 from pipeline.steps.placed import PlacedStage
 from pipeline.steps.plan import Plan
@@ -36,7 +36,9 @@ def walk(job: Job, planned: Plan) -> None:
     for stage in work.placed.stages:
         if stage.kind == "comparison" and not compare.done(work, stage, corpus):
             run_comparison(work, stage, pieces, corpus)
-        elif stage.statistics and stage.kind != "sample":
+        for piece in pieces:
+            late.measure(piece, work, stage, corpus)
+        if stage.statistics and stage.kind != "sample":
             run_statistics(work, stage, pieces, corpus)
     for piece in pieces:
         tokens.tokenize(piece, work, corpus)
@@ -93,7 +95,7 @@ def run_statistics(work: Work, stage: PlacedStage, pieces: list[Piece], corpus: 
 
 def run_packs(work: Work, pieces: list[Piece], corpus: Corpus) -> None:
     kept = sum(int(decide.decide(piece, work, corpus).facts["tokens"]) for piece in pieces)
-    pools = shards.pools_for(kept, work.pack.pool_tokens)
+    pools = shards.pools_of(kept, work)
     folds = shards.add_folds([shards.pool_folds(piece, work, corpus, pools) for piece in pieces])
     names = shards.shard_names(folds, work, pools)
     wanted = shards.to_make(names, work)

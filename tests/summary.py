@@ -35,7 +35,7 @@ THINGS = {
     "portable job service": Thing("real"),
     "Dataflow's translation": Thing("real"),
     "S3": Thing("real", *GO),
-    "Kubernetes": Thing("real", *GO),
+    "Kubernetes": Thing("real", ("go", "openssl"), "apt-get install golang openssl"),
     "vLLM": Thing("real"),
     "torch": Thing("real"),
     "trainers' readers": Thing("real"),

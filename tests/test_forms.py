@@ -295,6 +295,29 @@ def test_the_schema_describes_by_docstrings():
     assert schema["$defs"]["Index"]["description"] == "Where candidates are looked up."
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("7", 7),
+        ("64k", 64_000),
+        ("1.5T", 1_500_000_000_000),
+        ("25 B", 25 * 10**9),
+        ("2G", 2 * 10**9),
+        ("16MiB", 1 << 24),
+    ],
+)
+def test_a_count_is_read_as_people_write_it(word, meant):
+    assert forms.read(forms.Count, forms.load(f"n: {word}", "f.yaml")["n"], "", "n") == meant
+
+
+@pytest.mark.parametrize("word", ["4Q", "1.0001k", "-2M", "M"])
+def test_a_word_that_is_no_count_is_refused(word):
+    with pytest.raises(
+        FormError, match=f"f.yaml:1: n: '{word}' is no count; write it like 64000000, 64M, 1.5T or 16MiB"
+    ):
+        forms.read(forms.Count, forms.load(f"n: {word}", "f.yaml")["n"], "", "n")
+
+
 def test_snake_case_keeps_abbreviations_together():
     assert [forms.snake_case(name) for name in ("GopherQuality", "PIIScrub", "C4", "Sample")] == [
         "gopher_quality",

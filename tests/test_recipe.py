@@ -223,7 +223,7 @@ def test_a_mistake_in_a_stage_is_told_at_its_line(lines, said):
          "1: input: max_bytes 17825792 must be from 1 to 16777216 (16MiB, one batch)"),
         ("inputs: [{source: '', path: b}]\nstages: []\noutput: {path: o, tokenizer: t}", "1: input: source is empty"),
         ("inputs: [{source: a, path: b}]\nstages: []\noutput:\n  path: o\n  tokenizer: t\n  pool_tokens: 4Q",
-         "6: output: pool_tokens: '4Q' is no count; write it like 64000000, 64M or 16MiB"),
+         "6: output: pool_tokens: '4Q' is no count; write it like 64000000, 64M, 1.5T or 16MiB"),
         ("inputs: [{source: a, path: b}]\nstages: []\noutput:\n  path: o\n  tokenizer: t\n  pool_tokens: 4k",
          "3: output: pool_tokens 4000 is below pack_tokens 4096"),
         ("inputs: [{source: a, path: b}]\nstages: []\noutput: {path: o, tokenizer: t, pack_tokens: 1}",
@@ -401,6 +401,7 @@ output:
   end_token: <|endoftext|> # default
   pad_token: <|endoftext|> # default
   seed: 0 # default
+  min_long_share: 0.0 # default
 """
 
 

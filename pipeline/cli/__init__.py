@@ -2,6 +2,8 @@
 
 import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import click
@@ -14,10 +16,15 @@ COMMANDS = {  # name → module below pipeline.cli; the function has the command
     "recipe": "recipe",
     "manifest": "manifest",
     "inspect": "inspect",
+    "duplicates": "duplicates",
+    "report": "report",
+    "diff": "diff",
     "export": "export",
+    "takedown": "takedown",
     "clean": "clean",
     "flink": "flink",
     "mix": "mix",
+    "synth": "synth",
     "demo": "demo",
     "completion": "completion",
 }
@@ -78,3 +85,17 @@ def fail(message: object, code: int = 2) -> NoReturn:
     for line in str(message).splitlines():
         click.secho(line, fg="red", err=True)
     sys.exit(code)
+
+
+EXTRAS = {"torch": "models"}  # of modules that stand in an extra of their own
+
+
+@contextmanager
+def curable(extra: str) -> Iterator[None]:
+    """Say what the user can cure, and end; `extra` of the installation holds what may be missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        fail(f"needs {error.name}: pip install 'winnow[{EXTRAS.get(error.name or '', extra)}]'")
+    except (ValueError, OSError) as error:
+        fail(error)

@@ -1,8 +1,11 @@
-"""`winnow export OUT TARGET`: the documents of a run, for those who only curate."""
+"""`winnow export OUT TARGET`: a run's documents, for those who only curate; or its packs, for other trainers' loaders."""
 
 import click
 
 from pipeline.cli import OUT
+
+DOCUMENTS = ("jsonl", "parquet")
+PACKS = ("megatron", "mds", "webdataset", "npy")
 
 
 @click.command()
@@ -11,10 +14,10 @@ from pipeline.cli import OUT
 @click.option(
     "--as",
     "form",
-    type=click.Choice(["jsonl", "parquet"]),
+    type=click.Choice([*DOCUMENTS, *PACKS]),
     default="jsonl",
     show_default=True,
-    help="JSON lines packed with zstd, or Parquet; `datasets` loads both.",
+    help="Documents as JSON lines (.zst) or Parquet, or packs for a trainer's loader.",
 )
 @click.option("--text-field", default="text", show_default=True, help="The field that holds the text.")
 @click.option("--dropped", is_flag=True, help="The documents that were dropped, each with its reason.")
@@ -23,19 +26,26 @@ from pipeline.cli import OUT
 def export(
     out: str, target: str, form: str, text_field: str, dropped: bool, stage: str | None, reason: str | None
 ) -> None:
-    """Write the documents that ship, with the editors' cuts applied, below a new folder TARGET.
+    """Write what ships below a new folder TARGET: documents with the editors' cuts applied, or packs.
 
+    `datasets` loads Parquet of any sources at once, JSON lines of sources whose records have the same fields.
     Each record comes with its own fields, `winnow_id`, and how many copies ship. Read again by `winnow run`, it is what it was.
 
     \b
       winnow export out clean                                  what ships, as .jsonl.zst
       winnow export out clean --as parquet
       winnow export out lost --reason too_few_words            what a rule took
+      winnow export out packs --as megatron                    .bin/.idx of packs, segments and loss mask
     """
     from pipeline.cli import fail
     from pipeline.ledger import LedgerError, open_run
     from pipeline.ledger.export import Choice, export
 
+    if form in PACKS:
+        if dropped or stage or reason:
+            raise click.UsageError(f"--dropped is for documents, not for packs as {form}")
+        export_packs(out, form, target)
+        return
     choice = Choice(dropped or stage is not None or reason is not None, stage, reason)
     try:
         done = export(open_run(out), target, form, text_field, choice)
@@ -44,3 +54,14 @@ def export(
     click.echo(
         f"{done.documents:,} documents, {done.bytes / 1e6:,.1f} MB of text, in {done.files:,} files: {target}"
     )
+
+
+def export_packs(out: str, form: str, target: str) -> None:
+    from pipeline.cli import fail
+    from pipeline.ship import formats, manifest
+
+    try:
+        formats.export(out, form, target)
+    except (OSError, ValueError) as error:
+        fail(error)
+    click.echo(f"{manifest.read(out)['totals']['packs']:,} packs as {form}: {target}")

@@ -1,17 +1,18 @@
 """`winnow mix …`: from proxy runs to a mixture. Thin: `mixtures` is loaded when a command is called."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from pipeline.cli import curable
 
 if TYPE_CHECKING:
     from mixtures.choice import Choice
     from pipeline.lock import Lock
 
 FILE = click.Path(exists=True, dir_okay=False)
-CURE = "pip install 'winnow[mix]'"
+mistakes = partial(curable, "mix")
 
 
 @click.group()
@@ -27,19 +28,6 @@ def mix() -> None:
     """
 
 
-@contextmanager
-def mistakes() -> Iterator[None]:
-    """Say what the user can cure, and end."""
-    from pipeline.cli import fail
-
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        fail(f"needs {error.name}: {CURE}")
-    except (ValueError, OSError) as error:
-        fail(error)
-
-
 @mix.command()
 @click.argument("domains", type=FILE, metavar="DOMAINS")
 @click.option(
@@ -51,15 +39,29 @@ def mistakes() -> Iterator[None]:
     type=click.Choice(["regmix", "optimal"]),
     default="regmix",
     show_default=True,
-    help="Random after RegMix, or those that teach most about good mixtures.",
+    help="Random after RegMix, or those that teach most; with --runs, most about good mixtures.",
 )
 @click.option("--runs", type=FILE, help="With --design optimal: the shares of runs already made …")
 @click.option("--losses", type=FILE, help="… and their losses.")
 @click.option(
+    "--keep",
+    type=(str, FILE),
+    multiple=True,
+    metavar="GROUP LOCK",
+    help="Keep the ratios that LOCK gives the domains of GROUP; the group's sum varies.",
+)
+@click.option(
     "-o", "--output", default="proxies.csv", show_default=True, help="CSV, or Parquet by its ending."
 )
 def propose(
-    domains: str, count: int, seed: int, design: str, runs: str | None, losses: str | None, output: str
+    domains: str,
+    count: int,
+    seed: int,
+    design: str,
+    runs: str | None,
+    losses: str | None,
+    keep: tuple[tuple[str, str], ...],
+    output: str,
 ) -> None:
     """Write the mixtures of COUNT proxy runs for DOMAINS (YAML), and a training list beside them."""
     if bool(runs) != bool(losses):
@@ -68,15 +70,16 @@ def propose(
         raise click.UsageError("runs already made are only used with --design optimal")
     with mistakes():
         from mixtures import propose as proposals
-        from mixtures.domains import read
+        from mixtures.domains import ratios, read
         from mixtures.tables import read_runs
 
         sources = read(domains)
+        kept = {group: ratios(file, group, sources) for group, file in keep}
         made = read_runs(runs, losses, sources.names) if runs and losses else None
         if design == "optimal":
-            shares = proposals.optimal(sources, count, seed, made)
+            shares = proposals.optimal(sources, count, seed, made, kept)
         else:
-            shares = proposals.sample(sources, count, seed)
+            shares = proposals.sample(sources, count, seed, kept)
         first = 1 + (len(made.runs) if made else 0)
         listed = proposals.write(output, sources.names, shares, first, seed)
     click.echo(f"{len(shares):,} mixtures of {len(sources.names)} domains: {output}, training list {listed}")
@@ -103,13 +106,13 @@ def fit(runs: str, losses: str, tests: tuple[tuple[str, str], ...], seed: int, o
         from mixtures.tables import read_runs
 
         table = read_runs(runs, losses)
+        others = [read_runs(*test, domains=table.domains) for test in tests]
         say([*table.notes, warning(table)])
         spent: dict[str, float] = {}
         chosen = []
         for one in choose(table, seed, spent=spent):
             chosen.append(one)
             click.echo(choice_line(one))
-        others = [read_runs(*test, domains=table.domains) for test in tests]
         measured = dict(zip(tests, measure(table, chosen, others), strict=True))
         plain = {
             f"{one[0]} {one[1]}": {name: list(score.correlation) for name, score in found.items()}
@@ -205,7 +208,9 @@ def report(path: str, fitted: str | None, output: str) -> None:
         from mixtures import report as reports
         from pipeline import lock as locks
 
-        made = reports.report(locks.read(path), record.load(fitted) if fitted else None)
+        lock = locks.read(path)
+        reports.check(lock, path)
+        made = reports.report(lock, record.load_for(fitted, lock, path) if fitted else None)
         Path(output).write_text(made, encoding="utf-8")
     click.echo(f"written to {output}")
 

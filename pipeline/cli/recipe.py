@@ -7,7 +7,12 @@ import click
 
 @click.group()
 def recipe() -> None:
-    """Show a recipe with every default, or the schema that editors complete from."""
+    """Print a recipe to begin with, one with every default, or the schema that editors complete from.
+
+    \b
+      winnow recipe print                             what ships
+      winnow recipe print web-zh-en > recipe.yaml     one of them, to make it yours
+    """
 
 
 @recipe.command()
@@ -22,6 +27,24 @@ def show(path: str) -> None:
         click.echo(recipes.show(path))
     except FormError as error:
         fail(error)
+
+
+@recipe.command(name="print")
+@click.argument("name", required=False)
+def print_(name: str | None) -> None:
+    """Print the shipped recipe NAME with the reasons for its order and limits; without a NAME, which there are."""
+    from pipeline.cli import fail
+    from pipeline.forms import suggest
+    from pipeline.recipe import shipped
+
+    known = shipped()
+    if name is None:
+        for one, text in known.items():
+            click.echo(f"{one:<18} {text.partition(chr(10))[0].removeprefix('# ')}")
+    elif name in known:
+        click.echo(known[name], nl=False)
+    else:
+        fail(f"no recipe {name!r}; {suggest(name, known)}")
 
 
 @recipe.command()

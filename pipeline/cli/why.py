@@ -9,7 +9,7 @@ import click
 from pipeline.cli import OUT
 
 if TYPE_CHECKING:
-    from pipeline.ledger.why import Life, Quarantined, Said
+    from pipeline.ledger.why import Life, Quarantined, Said, Survivor
 
 
 @click.command()
@@ -101,6 +101,10 @@ def lines(one: "Life | Quarantined") -> list[str]:
     return [
         *verdict(one),
         *(line for said in one.said for line in stage(said)),
+        *(
+            f"  {'for' if not number else 'then for':<9} {heir(other)}"
+            for number, other in enumerate(one.survivors)
+        ),
         *places(one),
         f"  begins    {one.excerpt[:160]!r}",
     ]
@@ -114,6 +118,11 @@ def verdict(one: "Life") -> list[str]:
         f"  from      {one.origin.input}: {one.origin.file}, at byte or row {one.origin.position:,}{f', {one.origin.url}' if one.origin.url else ''}",
         f"  size      {one.characters:,} characters{cut}{f', {one.tokens:,} tokens' if one.tokens else ''}",
     ]
+
+
+def heir(one: "Survivor") -> str:
+    """A survivor, and whether it still stands."""
+    return f"{one.id} ({one.source}), {'kept' if one.stage is None else f'which {one.stage} dropped later: {one.reason}'}"
 
 
 def stage(said: "Said") -> list[str]:

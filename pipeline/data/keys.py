@@ -29,6 +29,8 @@ def describe(value: Any) -> Any:
         return {"class": f"{kind.__module__}:{kind.__qualname__}", "version": kind.version, "fields": fields}
     if isinstance(value, dict | tuple | list | frozenset | set):
         return describe_many(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # a recipe made in Python may say 1 where the same one read from YAML has 1.0
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise TypeError(

@@ -47,6 +47,16 @@ MARKS = pa.schema(
     ]
 )
 
+CUT_MARKS = pa.schema(
+    [
+        *MARKS,
+        pa.field("cuts", CUTS, nullable=False),
+        pa.field(
+            "stays", pa.list_(ID), nullable=False
+        ),  # for each cut the document in which the same text stays
+    ]
+)  # MARKS of a comparison that cuts
+
 DECISIONS = pa.schema(
     [
         pa.field("id", ID, nullable=False),

@@ -107,15 +107,28 @@ class Feed:
 
     def batches(self) -> Iterator[Batch]:
         """What `__iter__` gives, made when asked for."""
-        share, order = self.share, self.order
+        share, end = self.share, self.end
         reader = Reader(self.shards, 1 + self.lanes // math.gcd(self.lanes, share.world))
-        step, end = self.batch * share.world, None if self.epochs is None else self.epochs * order.packs
+        step = self.batch * share.world
         base = self.consumed + share.worker * step
         while end is None or base < end:
-            positions = base + share.rank + share.world * np.arange(self.batch)
             after = base + step if end is None else min(base + step, end)
-            yield reader.batch(order, positions, end, after)
+            yield reader.batch(self.order, self.positions(base), end, after)
             base += step * share.workers
+
+    def places(self, step: int) -> np.ndarray:
+        """`Batch.place` of a step, counted from 0 at the beginning of the feed; no shard is opened."""
+        positions = self.positions(step * self.batch * self.share.world)
+        return self.shards.places(self.order, positions, self.end).place
+
+    def positions(self, base: int) -> np.ndarray:
+        """int64[batch]: where in the row of epochs the packs of this rank stand, in the step that begins at `base`."""
+        return base + self.share.rank + self.share.world * np.arange(self.batch)
+
+    @property
+    def end(self) -> int | None:
+        """How long the row is; None: without end."""
+        return None if self.epochs is None else self.epochs * self.order.packs
 
     def state_dict(self) -> State:
         """What another process needs to go on, on any number of ranks and with any batch size."""
@@ -175,6 +188,24 @@ class Shards:
             hashlib.blake2b(names.encode(), digest_size=16).hexdigest(),
         )
 
+    def places(self, order: Order, positions: np.ndarray, end: int | None) -> "Places":
+        """Where the packs at these positions of the row lie; those from `end` on are padding."""
+        real = len(positions) if end is None else int(np.searchsorted(positions, end))
+        groups, rows = order.places(positions[:real])
+        place = np.full((len(positions), 3), NOWHERE, np.int64)
+        place[:real, 0] = positions[:real] // order.packs
+        place[:real, 1] = self.shard[groups]
+        place[:real, 2] = self.group[groups] * shards.group_packs(self.kind) + rows
+        return Places(groups, rows, place)
+
+
+class Places(NamedTuple):
+    """int64 each: row group and row of the packs that are no padding, and `Batch.place`."""
+
+    groups: np.ndarray
+    rows: np.ndarray
+    place: np.ndarray
+
 
 @dataclass
 class Reader:
@@ -187,8 +218,8 @@ class Reader:
     def batch(self, order: Order, positions: np.ndarray, end: int | None, consumed: int) -> Batch:
         """The packs at these positions of the row; padding for those from `end` on."""
         kind = self.shards.kind
-        real = len(positions) if end is None else int(np.searchsorted(positions, end))
-        groups, rows = order.places(positions[:real])
+        groups, rows, place = self.shards.places(order, positions, end)
+        real = len(groups)
         tokens = np.full((len(positions), kind.list_size), self.shards.pad, str(kind.value_type))
         parts, came = [], []
         for group in dict.fromkeys(groups.tolist()):
@@ -200,10 +231,6 @@ class Reader:
         empty = pa.array([[]] * (len(positions) - real), pa.list_(schemas.SPAN))
         back = np.argsort(np.concatenate([*came, np.arange(real, len(positions))]))
         spans = pa.concat_arrays([*parts, empty]).take(pa.array(back))
-        place = np.full((len(positions), 3), NOWHERE, np.int64)
-        place[:real, 0] = positions[:real] // order.packs
-        place[:real, 1] = self.shards.shard[groups]
-        place[:real, 2] = self.shards.group[groups] * shards.group_packs(kind) + rows
         return Batch(tokens, *masks(spans, kind.list_size), spans, place, consumed)
 
     def group(self, number: int) -> tuple[np.ndarray, pa.ListArray]:

@@ -124,19 +124,24 @@ def stir(state: np.uint64, lane: np.uint64) -> np.uint64:
 
 @njit(cache=True, nogil=True)
 def hash_slices(offsets: Any, values: Any, seed: np.uint64) -> Any:
-    """uint64[rows]: of values[offsets[row]:offsets[row + 1]] in lanes of 8 bytes, little end first, and the length."""
+    """uint64[rows]: of values[offsets[row]:offsets[row + 1]]."""
     hashes = np.empty(len(offsets) - 1, np.uint64)
     for row in range(len(hashes)):
-        at, end = offsets[row], offsets[row + 1]
-        state = finish(seed + LANE) ^ (np.uint64(end - at) * LENGTH)
-        while at < end:
-            lane = np.uint64(0)
-            for step in range(min(8, end - at)):
-                lane |= np.uint64(values[at + step]) << np.uint64(8 * step)
-            state = stir(state, lane)
-            at += 8
-        hashes[row] = finish(state)
+        hashes[row] = hash_stretch(values, offsets[row], offsets[row + 1], seed)
     return hashes
+
+
+@njit(cache=True, nogil=True)
+def hash_stretch(values: Any, at: Any, end: Any, seed: np.uint64) -> np.uint64:
+    """Of values[at:end] in lanes of 8 bytes, little end first, and the length."""
+    state = finish(seed + LANE) ^ (np.uint64(end - at) * LENGTH)
+    while at < end:
+        lane = np.uint64(0)
+        for step in range(min(8, end - at)):
+            lane |= np.uint64(values[at + step]) << np.uint64(8 * step)
+        state = stir(state, lane)
+        at += 8
+    return finish(state)
 
 
 @njit(cache=True, nogil=True)
@@ -158,3 +163,18 @@ def blend_lists(offsets: Any, items: Any) -> Any:
             state = stir(state, items[at])
         out[row] = finish(state)
     return out
+
+
+@njit(cache=True, nogil=True)
+def table_size(keys: Any) -> Any:
+    """The power of two that leaves half of an open-addressed table of these keys empty."""
+    size = 2
+    while size < 2 * keys:
+        size *= 2
+    return size
+
+
+@njit(cache=True, nogil=True)
+def turn(value: Any, by: Any) -> Any:
+    """The bits of a uint64 moved up in a circle."""
+    return value << np.uint64(by) | value >> np.uint64(64 - by)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from pipeline.kernels.hashing import finish
+from pipeline.kernels.hashing import finish, table_size, turn
 from pipeline.kernels.text import ALPHA, DIGIT, SOLO, WHITE, buffers, classes, decode
 
 COUNTS = (
@@ -157,18 +157,3 @@ def note(keys: Any, times: Any, mask: int, key: Any) -> int:
     keys[slot] = key
     times[slot] += 1
     return times[slot]
-
-
-@njit(cache=True, nogil=True)
-def table_size(entries: int) -> int:
-    """The power of two that leaves half of the table empty."""
-    size = 2
-    while size < 2 * entries:
-        size *= 2
-    return size
-
-
-@njit(cache=True, nogil=True)
-def turn(value: Any, by: int) -> Any:
-    """The bits of a uint64 moved up in a circle."""
-    return value << np.uint64(by) | value >> np.uint64(64 - by)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numba import njit
 
-from pipeline.kernels.hashing import finish, stir
+from pipeline.kernels.hashing import finish, stir, table_size, turn
 from pipeline.kernels.text import HAN_RANGES, HANGUL_TAILS, UNSPACED_RANGES, buffers, decode, unstable
 
 TOKENS = 5  # in a shingle (Penedo et al. 2024, FineWeb, section 3.4: word 5-grams)
@@ -246,18 +246,3 @@ def holds(held: Any, mask: Any, key: Any) -> bool:
     while held[slot] != 0 and held[slot] != key:
         slot = (slot + 1) & mask
     return bool(held[slot] == key)
-
-
-@njit(cache=True, nogil=True)
-def table_size(keys: Any) -> Any:
-    """The power of two that leaves half of a table empty."""
-    size = 2
-    while size < 2 * keys:
-        size *= 2
-    return size
-
-
-@njit(cache=True, nogil=True)
-def turn(value: Any, by: Any) -> Any:
-    """The bits of a uint64 moved up in a circle."""
-    return value << np.uint64(by) | value >> np.uint64(64 - by)

@@ -20,6 +20,7 @@ from pipeline.steps.decide import KEPT, decisions_of
 from pipeline.steps.ingest import receipt_of
 from pipeline.steps.judge import read_statistics
 from pipeline.steps.plan import Plan
+from pipeline.steps.taken import STAGE
 from pipeline.steps.work import Corpus, Pack, Piece, Work
 
 
@@ -74,7 +75,7 @@ def open_run(folder: str) -> Run:
         placed = place_stages(recipe, readings, beside)
     except SetupError as error:
         raise LedgerError(f"{error}\nput back what the run read") from error
-    work = Work(store, readings, placed, Pack(**facts["pack"]))
+    work = Work(store, readings, placed, Pack(**facts["pack"]), taken=facts.get("taken", ""))
     planned = Plan.loads(store.read(facts["plan"]))
     pieces = known_pieces(work, planned)
     if pieces is None:
@@ -159,7 +160,7 @@ def funnel(run: Run) -> Funnel:
         for stage, (documents, characters) in facts["alone"].items():
             held = alone.get(stage, (0, 0))
             alone[stage] = (held[0] + documents, held[1] + characters)
-    stages = tuple(stage.name for stage in run.work.placed.stages)
+    stages = tuple(stage.name for stage in run.work.placed.stages) + ((STAGE,) if run.work.taken else ())
     ordered = tuple(counts[key] for key in sorted(counts))
     return Funnel(stages, ordered, alone, quarantined(run), passed_over(run))
 
@@ -220,7 +221,19 @@ def passed_over(run: Run) -> dict[tuple[str, str], int]:
 
 
 def summary(run: Run) -> str:
-    """One sentence on what came out."""
+    """What came out, and how well it is packed."""
     facts = run.manifest["totals"]
-    shards = len(run.manifest["shards"])
-    return f"{facts['packs']:,} packs of {run.work.pack.length:,} tokens in {shards:,} {'shard' if shards == 1 else 'shards'}: {run.store.root}"
+    shards, length = len(run.manifest["shards"]), run.work.pack.length
+    room = max(1, facts["packs"] * length)
+    return (
+        f"{facts['packs']:,} packs of {length:,} tokens in {shards:,} {'shard' if shards == 1 else 'shards'}: {run.store.root}\n"
+        f"padding {100 * facts['padding'] / room:.2f} %, {-(-facts['tokens'] // length):,} packs at the least; "
+        f"{facts['cut_documents']:,} of {facts['documents']:,} documents cut, into {facts['fragments']:,} fragments; "
+        f"{100 * long_share(run):.1f} % of the tokens in documents of half a pack or more"
+    )
+
+
+def long_share(run: Run) -> float:
+    """Of the tokens that ship, those of documents that fill half a pack or more."""
+    facts = run.manifest["totals"]
+    return float(facts["long_tokens"] / max(1, facts["tokens"]))

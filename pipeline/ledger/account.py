@@ -23,8 +23,8 @@ from pipeline.readers import Extent, count_records
 from pipeline.ship import manifest as manifests
 from pipeline.steps.decide import counts, decisions_of
 from pipeline.steps.ingest import add, fingerprint, fold, open_file, receipt_of
-from pipeline.steps.judge import piece_view
-from pipeline.steps.measure import columns_of, wanted
+from pipeline.steps.judge import own_cuts, piece_view
+from pipeline.steps.measure import columns_of, every
 from pipeline.steps.placed import size_after
 from pipeline.steps.shards import addresses
 from pipeline.steps.tokens import read_tokens
@@ -137,8 +137,8 @@ def check(what: str, place: str, found: int, said: int, unit: str, who: str) -> 
 
 
 def columns(run: Run, piece: Piece) -> Iterator[Line]:
-    for placed in wanted(run.work.placed):
-        name = f"{columns_of(placed, piece.name)}.parquet"
+    for placed in every(run.work.placed):
+        name = f"{columns_of(placed, piece.name, own_cuts(run.work, placed.edits, run.corpus, piece.name))}.parquet"
         if not run.store.exists(name):
             yield Line("columns", wrong=f"{name}: missing")
         else:
@@ -159,7 +159,7 @@ def decisions(run: Run, piece: Piece, lengths: pa.Array) -> Iterator[Line]:
     if not run.store.exists(place):
         yield Line("decisions", wrong=f"{place}: missing")
         return
-    table, view = tables.as_batch(tables.read(run.store, place)), piece_view(run.work, piece)
+    table, view = tables.as_batch(tables.read(run.store, place)), piece_view(run.work, piece, run.corpus)
     ids = view.documents["id"]
     if table.num_rows != len(ids) or not table["id"].equals(ids):
         yield Line("decisions", wrong=f"{place}: {first_strange(table['id'], ids)}")
@@ -277,7 +277,7 @@ def expected(run: Run, piece: Piece) -> Copies:
     ids = ids.take(pa.array(row))
     if not len(row):
         return Copies(ids, copy, pool, np.zeros(0, np.uint64))
-    lists = tables.as_batch(read_tokens(run.work, piece, ids))["tokens"]
+    lists = tables.as_batch(read_tokens(run.work, piece, run.corpus, ids))["tokens"]
     offsets = np.asarray(lists.offsets).astype(np.int64)
     starts = np.zeros(len(row), np.int64)
     owners = hashing.row_hashes(ids, 0)

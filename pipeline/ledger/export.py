@@ -23,7 +23,9 @@ from pipeline.data import tables
 from pipeline.data.schemas import MEDIUM, PART
 from pipeline.ledger import LedgerError, Run
 from pipeline.steps.judge import piece_view
+from pipeline.steps.taken import REASON, STAGE
 from pipeline.steps.texts import texts
+from pipeline.steps.view import with_chosen
 from pipeline.steps.work import Piece
 
 LEVEL = 3  # of zstd: level 19 takes 20 × the time for a tenth less
@@ -49,11 +51,12 @@ class Choice:
 
     def check(self, run: Run) -> None:
         """LedgerError for a stage or reason that the run does not have."""
-        stages = {stage.name: stage.rule for stage in run.work.placed.stages}
+        stages = {stage.name: stage.rule.reasons for stage in run.work.placed.stages}
+        stages |= {STAGE: (REASON,)} if run.work.taken else {}
         if self.stage is not None and self.stage not in stages:
             raise LedgerError(f"no stage {self.stage!r}; there are {', '.join(stages)}")
-        rules = [stages[self.stage]] if self.stage is not None else stages.values()
-        reasons = sorted({"empty", *(reason for rule in rules for reason in rule.reasons)})
+        asked = [stages[self.stage]] if self.stage is not None else stages.values()
+        reasons = sorted({"empty", *(reason for given in asked for reason in given)})
         if self.reason is not None and self.reason not in reasons:
             raise LedgerError(f"no reason {self.reason!r}; there are {', '.join(reasons)}")
 
@@ -65,10 +68,11 @@ def chosen(run: Run, choice: Choice) -> Iterator[tuple[Piece, pa.RecordBatch]]:
         asked = choice.mask(decided)
         if not asked.any():
             continue
-        cuts = None if choice.dropped else piece_view(run.work, piece).cuts(run.work.placed.edits)
+        cuts = None if choice.dropped else piece_view(run.work, piece, run.corpus).cuts(run.work.placed.edits)
         columns = tables.open_table(run.store, piece.documents).schema_arrow.names
         said, row = decided.filter(pa.array(asked)), 0
-        for batch in texts(piece, run.work, asked, cuts, columns):
+        for found in texts(piece, run.work, asked, cuts, columns):
+            batch = with_chosen(found, run.work.placed.chosen)  # so that all files have the same columns
             yield piece, beside(batch, said.slice(row, batch.num_rows), choice)
             row += batch.num_rows
 

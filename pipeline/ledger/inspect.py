@@ -135,17 +135,24 @@ def row_in(run: Run, piece: Piece, identifier: str) -> int:
 
 def marked_text(text: bytes, cuts: list[dict[str, Any]]) -> str:
     """The text with its cuts marked, as much of it as one looks at."""
+    return "".join(MARKS[kind].format(words) for kind, words in marked_spans(text, cuts))
+
+
+Span = tuple[str, str]  # what became of it: "", "del" for what is cut, "ins" for what is put; and the words
+MARKS = {"": "{}", "del": "[-{}-]", "ins": "{{+{}+}}"}
+
+
+def marked_spans(text: bytes, cuts: list[dict[str, Any]]) -> list[Span]:
+    """The text around its first cut, or its beginning, in order."""
     if not cuts:
-        return text[: 4 * AROUND].decode(errors="ignore")[: 2 * AROUND]
+        return [("", text[: 4 * AROUND].decode(errors="ignore")[: 2 * AROUND])]
     begin = max(0, cuts[0]["start"] - AROUND)
-    shown, at = [], begin
+    spans, at = list[Span](), begin
     for cut in cuts:
         if cut["start"] - begin > 4 * AROUND:
             break
-        put = f"{{+{cut['put']}+}}" if cut["put"] else ""
-        shown += [
-            text[at : cut["start"]].decode(errors="ignore"),
-            f"[-{text[cut['start'] : cut['stop']].decode()[: 2 * AROUND]}-]{put}",
-        ]
+        spans.append(("", text[at : cut["start"]].decode(errors="ignore")))
+        spans.append(("del", text[cut["start"] : cut["stop"]].decode()[: 2 * AROUND]))
+        spans += [("ins", cut["put"])] if cut["put"] else []
         at = cut["stop"]
-    return "".join([*shown, text[at : at + AROUND].decode(errors="ignore")])
+    return [*spans, ("", text[at : at + AROUND].decode(errors="ignore"))]

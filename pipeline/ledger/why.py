@@ -12,12 +12,18 @@ import pyarrow.compute as pc
 from pipeline.data import tables
 from pipeline.data.ids import file_digest, parse_id
 from pipeline.data.keys import describe
+from pipeline.data.schemas import ID
+from pipeline.kernels.cuts import apply
 from pipeline.ledger import Run
-from pipeline.steps.judge import marked, piece_view, read_marks, read_statistics, reasons
+from pipeline.steps.judge import emptied, piece_view, read_marks, read_statistics, reasons
+from pipeline.steps.measure import marked
 from pipeline.steps.placed import COMPARISON, EDITOR, SAMPLE, PlacedStage
 from pipeline.steps.shards import addresses
+from pipeline.steps.taken import STAGE as TAKEN
 from pipeline.steps.view import View
 from pipeline.steps.work import Piece
+
+EXCERPT = 160  # characters of what a comparison cut
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,17 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Survivor:
+    """Whom a comparison kept in a document's place, and what became of that one later."""
+
+    id: str
+    source: str
+    stage: str | None
+    reason: str | None
+    copies: int
+
+
+@dataclass(frozen=True)
 class Life:
     """All that is known of one document."""
 
@@ -71,6 +88,7 @@ class Life:
     characters_put: int
     tokens: int | None
     said: tuple[Said, ...]
+    survivors: tuple[Survivor, ...]  # each went for the next; the last was kept, or fell for another reason
     places: tuple[Place, ...]
     excerpt: str
 
@@ -90,13 +108,20 @@ class Quarantined:
 
 def by_id(run: Run, identifier: bytes) -> Life | Quarantined | None:
     """The record with an id, whatever became of it."""
+    if (at := located(run, identifier)) is not None:
+        return life(run, *at)
+    return next(in_quarantine(run, pc.field("id") == identifier), None)
+
+
+def located(run: Run, identifier: bytes) -> tuple[Piece, int] | None:
+    """In which piece a document lies, and its row there."""
     for piece in run.pieces:
         if (
             piece.first <= identifier.hex() <= piece.last
             and (row := row_of(run, piece, "id", identifier)) is not None
         ):
-            return life(run, piece, row)
-    return next(in_quarantine(run, pc.field("id") == identifier), None)
+            return piece, row
+    return None
 
 
 def by_text(run: Run, text: str) -> Iterator[Life]:
@@ -140,17 +165,21 @@ def life(run: Run, piece: Piece, row: int) -> Life:
         .slice(row, 1)
         .to_pylist()[0]
     )
-    whole = piece_view(run.work, piece)
+    whole = piece_view(run.work, piece, run.corpus)
     one = View(whole.documents.slice(row, 1), lambda placed: whole.columns(placed).slice(row, 1))
-    said = tuple(stage_said(run, piece, one, stage, decision) for stage in run.work.placed.stages)
+    text = document["text"]
+    said = tuple(stage_said(run, piece, one, stage, decision, text) for stage in run.work.placed.stages)
     identifier = decision.pop("id")
     places = tuple(find_places(run, identifier, decision["copies"]))
     return Life(
         id=identifier.hex(),
         origin=origin(run, piece, document),
         said=said,
+        survivors=tuple(
+            survivors(run, next((one.values.get("survivor") for one in said if one.reason), None))
+        ),
         places=places,
-        excerpt=document["text"][:300],
+        excerpt=text[:300],
         **decision,
     )
 
@@ -167,21 +196,26 @@ def origin(run: Run, piece: Piece, document: Mapping[str, Any]) -> Origin:
     )
 
 
-def stage_said(run: Run, piece: Piece, one: View, stage: PlacedStage, decision: Mapping[str, Any]) -> Said:
+def stage_said(
+    run: Run, piece: Piece, one: View, stage: PlacedStage, decision: Mapping[str, Any], text: str
+) -> Said:
     """What a stage says of one document, asked alone."""
     applies = bool(one.applies(stage.where)[0].as_py())
     limits = describe(stage.rule)["fields"]
     if stage.kind == COMPARISON:
-        mark = marked(one.documents["id"], read_marks(run.work, stage, run.corpus, piece.name)).to_pylist()[0]
-        values = {
-            name: value.hex() if isinstance(value, bytes) else value
-            for name, value in mark.items()
-            if name != "id"
-        }
-        return Said(stage.name, stage.kind, applies, values.pop("reason"), values, limits)
+        marks = read_marks(run.work, stage, run.corpus, piece.name)
+        values = marked(one.documents["id"], marks).to_pylist()[0]
+        del values["id"]
+        reason = values.pop("reason")
+        if stage.cuts:
+            before = edited(text, one.cuts(stage.edits))
+            values = {"group_size": values["group_size"], **cut_out(before, values["cuts"], values["stays"])}
+            reason = emptied(one, stage)[0].as_py()
+        values = {name: readable(value) for name, value in values.items()}
+        return Said(stage.name, stage.kind, applies, reason, values, limits)
     if stage.kind == SAMPLE:
         dropped = decision["reason"] if decision["stage"] == stage.name else None
-        reached = applies and decision["stage"] in (None, stage.name)
+        reached = applies and decision["stage"] in (None, stage.name, TAKEN)
         return Said(stage.name, stage.kind, reached, dropped, {"copies": decision["copies"]}, limits)
     reason = reasons(one, stage, no_marks, lambda wanted: read_statistics(run.work, wanted, run.corpus))[
         0
@@ -193,6 +227,49 @@ def stage_said(run: Run, piece: Piece, one: View, stage: PlacedStage, decision: 
     hidden = {stage.rule.cuts} if stage.kind == EDITOR else set()
     values = {name: readable(one.seen(stage)[name][0].as_py()) for name in names if name not in hidden}
     return Said(stage.name, stage.kind, applies, reason, values, limits)
+
+
+def edited(text: str, cuts: pa.ListArray | None) -> str:
+    """One text as the editors before a stage left it."""
+    return text if cuts is None else apply(pa.array([text]), cuts)[0].as_py()
+
+
+def cut_out(text: str, cuts: list[Mapping[str, Any]] | None, stays: list[bytes] | None) -> dict[str, str]:
+    """What a comparison cut out of a text, and in which document the same stays."""
+    data = text.encode()
+    pairs = zip(cuts or (), stays or (), strict=True)
+    shown = [
+        (data[cut["start"] : cut["stop"]].decode().strip()[:EXCERPT], other.hex()) for cut, other in pairs
+    ]
+    return {
+        f"cut {number}": f"{begins!r}, which stays in {other}"
+        for number, (begins, other) in enumerate(shown, 1)
+    }
+
+
+def survivors(run: Run, identifier: str | None) -> Iterator[Survivor]:
+    """The chain that begins with a survivor: whoever went for another at a later stage is followed by that one."""
+    while identifier is not None:
+        at = located(run, bytes.fromhex(identifier))
+        if at is None:
+            raise ValueError(
+                f"survivor {identifier} is no document of this run; `winnow account` tells what is damaged"
+            )
+        piece, row = at
+        fate = run.decisions(piece).slice(row, 1).to_pylist()[0]
+        source = tables.read(run.store, piece.documents, ["source"])["source"][row].as_py()
+        yield Survivor(identifier, source, fate["stage"], fate["reason"], fate["copies"])
+        identifier = next(
+            (
+                mark["survivor"].hex()
+                for stage in run.work.placed.comparisons
+                if stage.name == fate["stage"]
+                for mark in marked(
+                    pa.array([fate["id"]], ID), read_marks(run.work, stage, run.corpus, piece.name)
+                ).to_pylist()
+            ),
+            None,
+        )
 
 
 def no_marks(stage: PlacedStage) -> pa.Table:

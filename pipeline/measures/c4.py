@@ -1,13 +1,13 @@
 """Lines that C4 does not keep, as cuts, and what is left of each page (Raffel et al. 2020, section 2.2)."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 
-from pipeline.data.schemas import CUT, CUTS
+from pipeline.data.schemas import CUTS
 from pipeline.kernels.c4 import Limits, cut_page, needles
 from pipeline.kernels.lines import phrases
+from pipeline.measures.cut_lists import check_phrases, cut_lists
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,7 @@ class C4Cuts:
     version = 1
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, tuple) and "" in value:
-                raise ValueError(f"{field.name} holds an empty phrase, which every line has")
+        check_phrases(self)
 
     @property
     def limits(self) -> Limits:
@@ -55,7 +52,6 @@ class C4Cuts:
 
     def __call__(self, documents: pa.RecordBatch) -> pa.RecordBatch:
         first, cuts, counts = cut_page(documents["text"], self.limits)
-        puts = pa.array(np.full(cuts.shape[1], ""), pa.string())
-        rows = pa.StructArray.from_arrays([pa.array(cuts[0]), pa.array(cuts[1]), puts], fields=list(CUT))
-        lists = pa.ListArray.from_arrays(pa.array(first), rows, type=CUTS)
-        return pa.RecordBatch.from_arrays([lists, *map(pa.array, counts)], schema=self.columns)
+        return pa.RecordBatch.from_arrays(
+            [cut_lists(first, cuts), *map(pa.array, counts)], schema=self.columns
+        )

@@ -6,8 +6,9 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from pipeline.data.schemas import CUT, CUTS
+from pipeline.data.schemas import CUTS
 from pipeline.kernels.personal import KINDS, find_personal
+from pipeline.measures.cut_lists import cut_lists
 
 Kind = Literal["email", "ip_address", "phone_number", "identity_number", "card_number", "secret_key"]
 ALL: tuple[Kind, ...] = (
@@ -50,6 +51,6 @@ class PersonalData:
         wanted = np.array([kind in self.kinds for kind in KINDS])
         first, finds, counts = find_personal(documents["text"], wanted)
         puts = pa.array([f"|||{name}|||" for name in PUTS]).take(pa.array(finds[2]))
-        rows = pa.StructArray.from_arrays([pa.array(finds[0]), pa.array(finds[1]), puts], fields=list(CUT))
-        lists = pa.ListArray.from_arrays(pa.array(first), rows, type=CUTS)
-        return pa.RecordBatch.from_arrays([lists, *map(pa.array, counts)], schema=self.columns)
+        return pa.RecordBatch.from_arrays(
+            [cut_lists(first, finds, puts), *map(pa.array, counts)], schema=self.columns
+        )

@@ -1,12 +1,12 @@
 """Lines that web pages have and prose has not, as cuts (Penedo et al. 2023, RefinedWeb, appendix G.2)."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 
-from pipeline.data.schemas import CUT, CUTS
+from pipeline.data.schemas import CUTS
 from pipeline.kernels.lines import Limits, cut_lines, phrases
+from pipeline.measures.cut_lists import check_phrases, cut_lists
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,7 @@ class LineCuts:
     version = 1
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, tuple) and "" in value:
-                raise ValueError(f"{field.name} holds an empty phrase, which every line has")
+        check_phrases(self)
 
     @property
     def limits(self) -> Limits:
@@ -54,7 +51,6 @@ class LineCuts:
 
     def __call__(self, documents: pa.RecordBatch) -> pa.RecordBatch:
         first, cuts, before, cut = cut_lines(documents["text"], self.limits)
-        puts = pa.array(np.full(cuts.shape[1], ""), pa.string())
-        rows = pa.StructArray.from_arrays([pa.array(cuts[0]), pa.array(cuts[1]), puts], fields=list(CUT))
-        lists = pa.ListArray.from_arrays(pa.array(first), rows, type=CUTS)
-        return pa.RecordBatch.from_arrays([lists, pa.array(before), pa.array(cut)], schema=self.columns)
+        return pa.RecordBatch.from_arrays(
+            [cut_lists(first, cuts), pa.array(before), pa.array(cut)], schema=self.columns
+        )

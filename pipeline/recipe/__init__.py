@@ -8,7 +8,7 @@ from pipeline.forms import FormError as RecipeError
 from pipeline.recipe.objects import STAGES, Input, Output, Recipe, Stage
 from pipeline.recipe.resolved import show
 from pipeline.recipe.schema import json_schema
-from pipeline.recipe.text import dumps, load, parse
+from pipeline.recipe.text import dumps, load, parse, shipped
 
 __all__ = [
     "STAGES",
@@ -21,5 +21,6 @@ __all__ = [
     "json_schema",
     "load",
     "parse",
+    "shipped",
     "show",
 ]

@@ -1,15 +1,12 @@
 """The objects of a recipe, what must hold between them, and the table of the shipped stages."""
 
 import os
-import re
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from importlib import import_module
 from operator import attrgetter
-from typing import Annotated, Any, Literal, TypeVar
-
-from pydantic import BeforeValidator, WithJsonSchema
+from typing import Any, Literal, TypeVar
 
 from pipeline import forms
 
@@ -24,6 +21,7 @@ STAGES: dict[str, str] = {
     "chinese_quality": "pipeline.rules.chinese:ChineseQuality",
     "url_rules": "pipeline.rules.urls:UrlRules",
     "language": "pipeline.rules.language:KeepLanguages",
+    "drop": "pipeline.rules.drop:Drop",
     "garbled": "pipeline.rules.garbled:Garbled",
     "model_output": "pipeline.rules.model_output:ModelOutput",
     "word_lists": "pipeline.rules.word_lists:WordLists",
@@ -33,6 +31,7 @@ STAGES: dict[str, str] = {
     "contamination": "pipeline.rules.contamination:Contamination",
     "exact_duplicates": "pipeline.comparisons.exact:ExactDuplicates",
     "near_duplicates": "pipeline.comparisons.near:NearDuplicates",
+    "repeated_text": "pipeline.comparisons.repeated:RepeatedText",
     "sample": "pipeline.rules.sample:Sample",
 }
 """Every shipped stage: its name in YAML → where its class is. Imported when used."""
@@ -40,22 +39,8 @@ STAGES: dict[str, str] = {
 NAMES = {place: name for name, place in STAGES.items()}
 BESIDE = ("where", "name")  # what every stage takes beside its own fields
 
-_COUNT = re.compile(r"([0-9]+) ?(k|M|G|KiB|MiB|GiB)")
-_TIMES = {"k": 10**3, "M": 10**6, "G": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _MOST_BYTES = 16 << 20  # of text in one batch, so of one document
 
-
-def _count(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if not (found := _COUNT.fullmatch(value)):
-        raise ValueError(f"'{value}' is no count; write it like 64000000, 64M or 16MiB")
-    return int(found[1]) * _TIMES[found[2]]
-
-
-_COUNT_SCHEMA = {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": f"^{_COUNT.pattern}$"}]}
-Count = Annotated[int, BeforeValidator(_count), WithJsonSchema(_COUNT_SCHEMA)]
-"""A whole number that YAML may also write as 64M (10^6) or 16MiB (2^20)."""
 
 _LEAST_PACK = 16
 _MOST_POOL = 1 << 30  # tokens that one task holds
@@ -73,7 +58,7 @@ class Input:
     format: Literal["auto", "jsonl", "text", "parquet", "warc", "html", "markdown", "code"] = "auto"
     text: str = "text"  # the field of a record that holds its text
     columns: Mapping[str, ColumnType] = field(default_factory=dict)  # fields of a record to judge by
-    max_bytes: Count = _MOST_BYTES  # a longer document is quarantined as too_large
+    max_bytes: forms.Count = _MOST_BYTES  # a longer document is quarantined as too_large
 
     def __post_init__(self) -> None:
         _fill(self, name=self.name or self.source)
@@ -84,15 +69,20 @@ class Input:
 
 @dataclass(frozen=True)
 class Output:
-    """Packs of `pack_tokens` tokens in shards of about `pool_tokens`, in the folder `path`."""
+    """Packs of `pack_tokens` tokens in shards of about `pool_tokens`, in the folder `path`.
+
+    `min_long_share`: how much of the tokens should come from documents that fill half a pack or more on their own, for long
+    contexts; a run that ends below says so.
+    """
 
     path: str
     tokenizer: str  # a tokenizer.json
     pack_tokens: int = 4096
-    pool_tokens: Count = 64_000_000
+    pool_tokens: forms.Count = 64_000_000
     end_token: str = "<|endoftext|>"  # noqa: S105  # no password
     pad_token: str | None = None  # without one it is the end token
     seed: int = 0
+    min_long_share: float = 0.0
 
     def __post_init__(self) -> None:
         _fill(self, pad_token=self.pad_token or self.end_token)
@@ -107,6 +97,8 @@ class Output:
             raise ValueError(f"pool_tokens {self.pool_tokens} is below pack_tokens {self.pack_tokens}")
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed {self.seed} must be from 0 to 2^63 - 1")
+        if not 0 <= self.min_long_share <= 1:
+            raise ValueError(f"min_long_share {self.min_long_share} must be from 0 to 1")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from importlib.resources import files
 from os import PathLike, fspath
 from os.path import abspath, dirname
 from typing import Any, TypeVar, cast
@@ -35,6 +36,13 @@ def load(path: str | PathLike[str]) -> Recipe:
 def parse(text: str, file: str = "recipe.yaml") -> Recipe:
     """The recipe in a text; `file` is its name in messages, and its folder is where `use:` finds modules."""
     return read_form(forms.load(text, file))
+
+
+def shipped() -> dict[str, str]:
+    """The recipes that ship, by name: YAML with the reasons for its order and limits."""
+    folder = files("pipeline.recipe") / "shipped"
+    found = sorted((one for one in folder.iterdir() if one.name.endswith(".yaml")), key=lambda one: one.name)
+    return {one.name.removesuffix(".yaml"): one.read_text("utf-8") for one in found}
 
 
 def open_form(path: str | PathLike[str]) -> Form:

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.measures.c4 import C4Cuts
-from pipeline.rules.shapes import first_of
+from pipeline.rules.shapes import Comparisons, above, below, first_of
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,11 @@ class C4Lines:
     reasons = ("placeholder_text", "curly_brackets", "too_few_sentences")
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
-        return first_of(
-            placeholder_text=pc.greater(seen["placeholders"], self.max_placeholders),
-            curly_brackets=pc.greater(seen["braces"], self.max_braces),
-            too_few_sentences=pc.less(seen["sentences"], self.min_sentences),
-        )
+        return first_of(**self.compares(seen))
+
+    def compares(self, seen: pa.RecordBatch) -> Comparisons:
+        return {
+            "placeholder_text": above(seen["placeholders"], self.max_placeholders),
+            "curly_brackets": above(seen["braces"], self.max_braces),
+            "too_few_sentences": below(seen["sentences"], self.min_sentences),
+        }

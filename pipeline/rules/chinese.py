@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.measures.grams import CharacterGrams
 from pipeline.measures.surface import Surface
-from pipeline.rules.shapes import first_of, per
+from pipeline.rules.shapes import Comparisons, above, below, first_of, per
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,14 @@ class ChineseQuality:
     reasons = ("too_few_characters", "lines_too_short", "too_few_han", "too_many_repeated_grams")
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
+        return first_of(**self.compares(seen))
+
+    def compares(self, seen: pa.RecordBatch) -> Comparisons:
         characters = seen["word_characters"]
         repeated = per(seen["repeated_grams"], seen["grams"])
-        return first_of(
-            too_few_characters=pc.less(characters, self.min_characters),
-            lines_too_short=pc.less(per(characters, seen["lines"]), self.min_line_length),
-            too_few_han=pc.less(per(seen["han"], characters), self.min_han_share),
-            too_many_repeated_grams=pc.greater(repeated, self.max_repeated_share),
-        )
+        return {
+            "too_few_characters": below(characters, self.min_characters),
+            "lines_too_short": below(per(characters, seen["lines"]), self.min_line_length),
+            "too_few_han": below(per(seen["han"], characters), self.min_han_share),
+            "too_many_repeated_grams": above(repeated, self.max_repeated_share),
+        }

@@ -9,7 +9,8 @@ from pipeline.measures.grams import REPEATED, TOP
 from pipeline.measures.jieba import JiebaWords
 from pipeline.measures.lines import RepeatedLines
 from pipeline.measures.surface import Surface
-from pipeline.rules.shapes import check_order, first_of, per
+from pipeline.rules.gopher import Words, surface
+from pipeline.rules.shapes import Compared, Comparisons, above, below, check_order, first_of, per
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,18 @@ class FineWebQuality:
     reasons = ("too_few_ended_lines", "too_many_short_lines", "repeated_line_characters", "too_many_newlines")
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
+        return first_of(**self.compares(seen))
+
+    def compares(self, seen: pa.RecordBatch) -> Comparisons:
         ended = pc.add(seen["terminal_lines"], seen["quoted_lines"])
         repeated = per(seen["repeated_line_characters"], seen["word_characters"])
         newlines = per(seen["newlines"], seen["words"])
-        return first_of(
-            too_few_ended_lines=pc.less(per(ended, seen["lines"]), self.min_ended_lines),
-            too_many_short_lines=pc.greater(per(seen["short_lines"], seen["lines"]), self.max_short_lines),
-            repeated_line_characters=pc.greater(repeated, self.max_repeated_line_characters),
-            too_many_newlines=pc.greater(newlines, self.max_newlines),
-        )
+        return {
+            "too_few_ended_lines": below(per(ended, seen["lines"]), self.min_ended_lines),
+            "too_many_short_lines": above(per(seen["short_lines"], seen["lines"]), self.max_short_lines),
+            "repeated_line_characters": above(repeated, self.max_repeated_line_characters),
+            "too_many_newlines": above(newlines, self.max_newlines),
+        }
 
 
 @dataclass(frozen=True)
@@ -104,9 +108,14 @@ class FineWeb2Chinese:
         check_order(min_word_length=self.min_word_length, max_word_length=self.max_word_length)
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
-        return first_of(**self.repetition(seen), **self.lines(seen), **self.words(seen))
+        return first_of(**self.compares(seen))
 
-    def repetition(self, seen: pa.RecordBatch) -> dict[str, pa.Array]:
+    def compares(self, seen: pa.RecordBatch) -> Comparisons:
+        names = ("words", "plain_words", "plain_characters", "alphabetic_words", "stop_words")
+        words = Words(*(seen[f"jieba_{name}"] for name in names))
+        return {**self.repetition(seen), **self.lines(seen), **surface(self, words, seen)}
+
+    def repetition(self, seen: pa.RecordBatch) -> dict[str, Compared]:
         """Masks of the first ten reasons."""
         characters = seen["jieba_characters"]
         shares = {"repeated_lines": per(seen["repeated_lines"], seen["lines"])}
@@ -115,34 +124,14 @@ class FineWeb2Chinese:
             shares[f"top_{size}_gram"] = per(pc.add(seen[f"top_jieba_{size}_gram"], spaces), characters)
         for size in REPEATED:
             shares[f"repeated_{size}_grams"] = per(seen[f"repeated_jieba_{size}_grams"], characters)
-        return {name: pc.greater(share, getattr(self, f"max_{name}")) for name, share in shares.items()}
+        return {name: above(share, getattr(self, f"max_{name}")) for name, share in shares.items()}
 
-    def lines(self, seen: pa.RecordBatch) -> dict[str, pa.Array]:
+    def lines(self, seen: pa.RecordBatch) -> dict[str, Compared]:
         """Masks of the reasons that are about lines alone."""
         repeated = per(seen["repeated_line_characters"], seen["word_characters"])
         newlines = per(seen["newlines"], seen["jieba_words"])
         return {
-            "too_few_ended_lines": pc.less(per(seen["terminal_lines"], seen["lines"]), self.min_ended_lines),
-            "repeated_line_characters": pc.greater(repeated, self.max_repeated_line_characters),
-            "too_many_newlines": pc.greater(newlines, self.max_newlines),
-        }
-
-    def words(self, seen: pa.RecordBatch) -> dict[str, pa.Array]:
-        """Masks of the reasons of GopherQuality, with jieba's words."""
-        words, plain, lines = seen["jieba_words"], seen["jieba_plain_words"], seen["lines"]
-        length = per(seen["jieba_plain_characters"], plain)
-        alphabetic = per(seen["jieba_alphabetic_words"], words)
-        return {
-            "too_few_words": pc.less(plain, self.min_words),
-            "too_many_words": pc.greater(plain, self.max_words),
-            "words_too_short": pc.less(length, self.min_word_length),
-            "words_too_long": pc.greater(length, self.max_word_length),
-            "too_many_symbols": pc.greater(per(seen["symbols"], words), self.max_symbol_ratio),
-            "too_many_ellipses": pc.greater(per(seen["ellipses"], words), self.max_ellipsis_ratio),
-            "too_many_bullet_lines": pc.greater(per(seen["bullet_lines"], lines), self.max_bullet_lines),
-            "too_many_ellipsis_lines": pc.greater(
-                per(seen["ellipsis_lines"], lines), self.max_ellipsis_lines
-            ),
-            "too_few_alphabetic_words": pc.less(alphabetic, self.min_alphabetic_words),
-            "too_few_stop_words": pc.less(seen["jieba_stop_words"], self.min_stop_words),
+            "too_few_ended_lines": below(per(seen["terminal_lines"], seen["lines"]), self.min_ended_lines),
+            "repeated_line_characters": above(repeated, self.max_repeated_line_characters),
+            "too_many_newlines": above(newlines, self.max_newlines),
         }

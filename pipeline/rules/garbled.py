@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.measures.garbled import Garbage
-from pipeline.rules.shapes import first_of, per
+from pipeline.rules.shapes import Compared, Comparisons, above, first_of, per
 
 LEAST_HAN = 20  # of fewer, one rare character would be too large a share
 
@@ -44,19 +44,24 @@ class Garbled:
     )
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
-        def share(count: str, limit: float, total: str = "visible_characters") -> pa.Array:
-            return pc.greater(per(seen[count], seen[total]), limit)
+        return first_of(**self.compares(seen))
+
+    def compares(self, seen: pa.RecordBatch) -> Comparisons:
+        def share(count: str, limit: float) -> Compared:
+            return above(per(seen[count], seen["visible_characters"]), limit)
+
+        def of_han(count: str, limit: float) -> Compared:
+            return above(per(seen[count], seen["han_characters"]), limit, where=enough)
 
         enough = pc.greater_equal(seen["han_characters"], LEAST_HAN)
-        gbk = pc.and_(enough, share("gbk_mojibake", self.max_gbk_mojibake, "han_characters"))
-        latin = pc.or_(
-            share("latin_mojibake", self.max_latin_mojibake), share("latin_runs", self.max_latin_runs)
-        )
-        return first_of(
-            too_many_replacement_characters=share("replacement_characters", self.max_replaced),
-            too_many_private_characters=share("private_characters", self.max_private),
-            too_many_control_characters=share("control_characters", self.max_controls),
-            mojibake=pc.or_(latin, gbk),
-            too_many_rare_han=pc.and_(enough, share("rare_han", self.max_rare_han, "han_characters")),
-            too_many_byte_tokens=share("byte_tokens", self.max_byte_tokens),
-        )
+        gbk = of_han("gbk_mojibake", self.max_gbk_mojibake)
+        latin = share("latin_mojibake", self.max_latin_mojibake)
+        runs = share("latin_runs", self.max_latin_runs)
+        return {
+            "too_many_replacement_characters": share("replacement_characters", self.max_replaced),
+            "too_many_private_characters": share("private_characters", self.max_private),
+            "too_many_control_characters": share("control_characters", self.max_controls),
+            "mojibake": pc.or_(pc.or_(latin.broken, runs.broken), gbk.broken),
+            "too_many_rare_han": of_han("rare_han", self.max_rare_han),
+            "too_many_byte_tokens": share("byte_tokens", self.max_byte_tokens),
+        }

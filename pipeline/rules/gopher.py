@@ -1,14 +1,14 @@
 """Drop pages whose surface no good page has, or that repeat themselves (Rae et al. 2021, appendix A.1)."""
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.measures.grams import REPEATED, TOP, WordGrams
 from pipeline.measures.lines import RepeatedLines
 from pipeline.measures.surface import Surface
-from pipeline.rules.shapes import check_order, first_of, per
+from pipeline.rules.shapes import Compared, Comparisons, above, below, check_order, first_of, per
 
 
 @dataclass(frozen=True)
@@ -50,20 +50,38 @@ class GopherQuality:
         check_order(min_word_length=self.min_word_length, max_word_length=self.max_word_length)
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
-        words, lines = seen["words"], seen["lines"]
-        length = per(seen["word_characters"], words)
-        return first_of(
-            too_few_words=pc.less(words, self.min_words),
-            too_many_words=pc.greater(words, self.max_words),
-            words_too_short=pc.less(length, self.min_word_length),
-            words_too_long=pc.greater(length, self.max_word_length),
-            too_many_symbols=pc.greater(per(seen["symbols"], words), self.max_symbol_ratio),
-            too_many_ellipses=pc.greater(per(seen["ellipses"], words), self.max_ellipsis_ratio),
-            too_many_bullet_lines=pc.greater(per(seen["bullet_lines"], lines), self.max_bullet_lines),
-            too_many_ellipsis_lines=pc.greater(per(seen["ellipsis_lines"], lines), self.max_ellipsis_lines),
-            too_few_alphabetic_words=pc.less(per(seen["alphabetic_words"], words), self.min_alphabetic_words),
-            too_few_stop_words=pc.less(seen["stop_words"], self.min_stop_words),
-        )
+        return first_of(**self.compares(seen))
+
+    def compares(self, seen: pa.RecordBatch) -> Comparisons:
+        names = ("words", "words", "word_characters", "alphabetic_words", "stop_words")
+        return surface(self, Words(*(seen[name] for name in names)), seen)
+
+
+class Words(NamedTuple):
+    """Counts by one definition of a word, a row a document."""
+
+    all: pa.Array
+    plain: pa.Array  # those whose number and length are judged
+    characters: pa.Array  # in the plain ones
+    alphabetic: pa.Array
+    stop: pa.Array  # distinct
+
+
+def surface(limits: Any, words: Words, seen: pa.RecordBatch) -> dict[str, Compared]:
+    """What GopherQuality compares, by any definition of a word."""
+    lines, length = seen["lines"], per(words.characters, words.plain)
+    return {
+        "too_few_words": below(words.plain, limits.min_words),
+        "too_many_words": above(words.plain, limits.max_words),
+        "words_too_short": below(length, limits.min_word_length),
+        "words_too_long": above(length, limits.max_word_length),
+        "too_many_symbols": above(per(seen["symbols"], words.all), limits.max_symbol_ratio),
+        "too_many_ellipses": above(per(seen["ellipses"], words.all), limits.max_ellipsis_ratio),
+        "too_many_bullet_lines": above(per(seen["bullet_lines"], lines), limits.max_bullet_lines),
+        "too_many_ellipsis_lines": above(per(seen["ellipsis_lines"], lines), limits.max_ellipsis_lines),
+        "too_few_alphabetic_words": below(per(words.alphabetic, words.all), limits.min_alphabetic_words),
+        "too_few_stop_words": below(words.stop, limits.min_stop_words),
+    }
 
 
 @dataclass(frozen=True)
@@ -101,6 +119,9 @@ class GopherRepetition:
     )
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
+        return first_of(**self.compares(seen))
+
+    def compares(self, seen: pa.RecordBatch) -> Comparisons:
         characters = seen["word_characters"]
         shares = {
             "repeated_lines": per(seen["repeated_lines"], seen["lines"]),
@@ -113,6 +134,4 @@ class GopherRepetition:
             f"repeated_{size}_grams": per(seen[f"repeated_word_{size}_grams"], characters)
             for size in REPEATED
         }
-        return first_of(
-            **{name: pc.greater(share, getattr(self, f"max_{name}")) for name, share in shares.items()}
-        )
+        return {name: above(share, getattr(self, f"max_{name}")) for name, share in shares.items()}

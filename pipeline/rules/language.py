@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from pipeline.forms import suggest
 from pipeline.measures.language import LANGUAGES, Language
-from pipeline.rules.shapes import first_of
+from pipeline.rules.shapes import Comparisons, below, first_of
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,15 @@ class KeepLanguages:
             raise ValueError(f"min_score {self.min_score} must be from 0 to 1")
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
+        return first_of(**self.compares(seen))
+
+    def compares(self, seen: pa.RecordBatch) -> Comparisons:
         kept = pa.array(self.keep, pa.string())
         first, second = (pc.is_in(seen[name], kept) for name in ("language", "next_language"))
         score = pc.add(
             pc.if_else(first, seen["language_score"], 0.0), pc.if_else(second, seen["next_score"], 0.0)
         )
-        unclear = pc.less(score, self.min_score)
-        return first_of(
-            other_language=pc.and_(unclear, pc.invert(first)),
-            uncertain_language=unclear,
-        )
+        return {
+            "other_language": below(score, self.min_score, where=pc.invert(first)),
+            "uncertain_language": below(score, self.min_score),
+        }

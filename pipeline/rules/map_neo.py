@@ -9,7 +9,7 @@ from pipeline.measures.grams import REPEATED, TOP, CharacterGrams
 from pipeline.measures.jieba import JiebaWords
 from pipeline.measures.map_neo import Variety
 from pipeline.measures.surface import Surface
-from pipeline.rules.shapes import check_order, first_of, per
+from pipeline.rules.shapes import Compared, Comparisons, above, at_most, below, check_order, first_of, per
 
 
 @dataclass(frozen=True)
@@ -73,40 +73,43 @@ class MapNeoChinese:
         check_order(min_word_length=self.min_word_length, max_word_length=self.max_word_length)
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
-        return first_of(**self.surface(seen), **self.variety(seen), **self.repetition(seen))
+        return first_of(**self.compares(seen))
 
-    def surface(self, seen: pa.RecordBatch) -> dict[str, pa.Array]:
+    def compares(self, seen: pa.RecordBatch) -> Comparisons:
+        return {**self.surface(seen), **self.variety(seen), **self.repetition(seen)}
+
+    def surface(self, seen: pa.RecordBatch) -> dict[str, Compared]:
         """Masks of the reasons up to words_too_long."""
         characters = seen["word_characters"]
         length = per(seen["jieba_plain_characters"], seen["jieba_plain_words"])
         return {
-            "too_many_bracketed": pc.greater(per(seen["bracketed"], characters), self.max_bracketed),
-            "too_few_sentences": pc.less(seen["stretches"], self.min_sentences),
-            "too_few_characters": pc.less(characters, self.min_characters),
-            "too_many_characters": pc.greater(characters, self.max_characters),
-            "words_too_short": pc.less(length, self.min_word_length),
-            "words_too_long": pc.greater(length, self.max_word_length),
+            "too_many_bracketed": above(per(seen["bracketed"], characters), self.max_bracketed),
+            "too_few_sentences": below(seen["stretches"], self.min_sentences),
+            "too_few_characters": below(characters, self.min_characters),
+            "too_many_characters": above(characters, self.max_characters),
+            "words_too_short": below(length, self.min_word_length),
+            "words_too_long": above(length, self.max_word_length),
         }
 
-    def variety(self, seen: pa.RecordBatch) -> dict[str, pa.Array]:
+    def variety(self, seen: pa.RecordBatch) -> dict[str, Compared]:
         """Masks of the reasons up to entropy_too_low."""
         characters, lines = seen["word_characters"], seen["lines"]
         digits = per(seen["digits"], pc.add(seen["letters"], seen["digits"]))
         return {
-            "too_many_hashes": pc.greater(per(seen["hash_runs"], characters), self.max_hash_ratio),
-            "too_many_ellipses": pc.greater(per(seen["ellipsis_runs"], characters), self.max_ellipsis_ratio),
-            "too_many_digits": pc.greater(digits, self.max_digits),
-            "too_many_more_lines": pc.greater(per(seen["more_lines"], lines), self.max_more_lines),
-            "too_many_marked_lines": pc.greater(per(seen["marked_lines"], lines), self.max_marked_lines),
-            "no_punctuation": pc.less(seen["marks"], self.min_marks),
-            "too_few_distinct": pc.less_equal(per(seen["distinct"], characters), self.min_distinct),
-            "entropy_too_low": pc.less(seen["entropy"], pa.scalar(self.min_entropy, pa.float32())),
+            "too_many_hashes": above(per(seen["hash_runs"], characters), self.max_hash_ratio),
+            "too_many_ellipses": above(per(seen["ellipsis_runs"], characters), self.max_ellipsis_ratio),
+            "too_many_digits": above(digits, self.max_digits),
+            "too_many_more_lines": above(per(seen["more_lines"], lines), self.max_more_lines),
+            "too_many_marked_lines": above(per(seen["marked_lines"], lines), self.max_marked_lines),
+            "no_punctuation": below(seen["marks"], self.min_marks),
+            "too_few_distinct": at_most(per(seen["distinct"], characters), self.min_distinct),
+            "entropy_too_low": below(seen["entropy"], pa.scalar(self.min_entropy, pa.float32())),
         }
 
-    def repetition(self, seen: pa.RecordBatch) -> dict[str, pa.Array]:
+    def repetition(self, seen: pa.RecordBatch) -> dict[str, Compared]:
         """Masks of the reasons that are about n-grams of characters."""
         characters = seen["word_characters"]
         shares = {f"top_{size}_gram": per(seen[f"top_character_{size}_gram"], characters) for size in TOP}
         for size in REPEATED:
             shares[f"repeated_{size}_grams"] = per(seen[f"repeated_character_{size}_grams"], characters)
-        return {name: pc.greater(share, getattr(self, f"max_{name}")) for name, share in shares.items()}
+        return {name: above(share, getattr(self, f"max_{name}")) for name, share in shares.items()}

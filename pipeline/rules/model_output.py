@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from pipeline.measures.model_output import Compressed, Repetition, Unfinished
 from pipeline.measures.surface import Surface
-from pipeline.rules.shapes import first_of, per
+from pipeline.rules.shapes import Comparisons, above, below, first_of, per
 
 SHORT = 1000  # characters up to which nothing is said about compression: any text repeats some of its bytes
 
@@ -44,23 +44,26 @@ class ModelOutput:
     )
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
+        return first_of(**self.compares(seen))
+
+    def compares(self, seen: pa.RecordBatch) -> Comparisons:
         long = pc.greater_equal(seen["characters"], SHORT)
         compressed = per(seen["compressed_bytes"], seen["text_bytes"])
         open_end = pc.equal(seen["open_end"], 1)
-        cut = pc.and_(open_end, pc.greater(seen["open_brackets"], self.max_open))
+        cut = above(seen["open_brackets"], self.max_open, where=open_end).broken
         if self.max_characters is not None:
             full = pc.greater_equal(seen["characters"], 0.95 * self.max_characters)
             cut = pc.or_(cut, pc.and_(open_end, full))
-        return first_of(
-            loops_at_end=pc.greater(seen["loop_characters"], self.max_loop),
-            too_many_duplicate_grams=pc.greater(
+        return {
+            "loops_at_end": above(seen["loop_characters"], self.max_loop),
+            "too_many_duplicate_grams": above(
                 per(seen["duplicate_long_grams"], seen["long_grams"]), self.max_duplicate_grams
             ),
-            too_many_equal_sentences=pc.greater(seen["equal_sentences"], self.max_equal_sentences),
-            compresses_too_well=pc.and_(long, pc.less(compressed, self.min_compressed)),
-            open_thought=pc.greater(seen["open_thoughts"], self.max_open),
-            open_box=pc.greater(seen["open_boxes"], self.max_open),
-            open_fence=pc.greater(seen["open_fences"], self.max_open),
-            open_formula=pc.greater(seen["open_formulas"], self.max_open),
-            cut_off=cut,
-        )
+            "too_many_equal_sentences": above(seen["equal_sentences"], self.max_equal_sentences),
+            "compresses_too_well": below(compressed, self.min_compressed, where=long),
+            "open_thought": above(seen["open_thoughts"], self.max_open),
+            "open_box": above(seen["open_boxes"], self.max_open),
+            "open_fence": above(seen["open_fences"], self.max_open),
+            "open_formula": above(seen["open_formulas"], self.max_open),
+            "cut_off": cut,
+        }

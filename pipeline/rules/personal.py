@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from pipeline.measures.personal import ALL, COLUMNS, Kind, PersonalData
 from pipeline.measures.surface import Surface
-from pipeline.rules.shapes import first_of, per
+from pipeline.rules.shapes import Comparisons, above, first_of, per
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,10 @@ class RedactPersonalData:
         return (PersonalData(self.kinds), Surface())
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
+        return first_of(**self.compares(seen))
+
+    def compares(self, seen: pa.RecordBatch) -> Comparisons:
         finds = reduce(pc.add, (seen[name] for name in COLUMNS))
         share = pc.multiply(per(finds, seen["characters"]), 1000)
         many = pc.greater(finds, self.max_finds)
-        return first_of(mostly_personal_data=pc.and_(many, pc.greater(share, self.max_per_1000)))
+        return {"mostly_personal_data": above(share, self.max_per_1000, where=many)}

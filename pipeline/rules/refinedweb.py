@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.measures.refinedweb import LineCuts
-from pipeline.rules.shapes import first_of, per
+from pipeline.rules.shapes import Comparisons, above, first_of, per
 
 
 @dataclass(frozen=True)
@@ -24,5 +23,8 @@ class RefinedWebLines:
     reasons = ("too_many_words_cut",)
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
+        return first_of(**self.compares(seen))
+
+    def compares(self, seen: pa.RecordBatch) -> Comparisons:
         share = per(seen["words_cut"], seen["words_before"])
-        return first_of(too_many_words_cut=pc.greater(share, self.max_cut_share))
+        return {"too_many_words_cut": above(share, self.max_cut_share)}

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from pipeline.measures.surface import Surface
 from pipeline.measures.word_lists import ListedWords
-from pipeline.rules.shapes import first_of, per
+from pipeline.rules.shapes import Comparisons, above, first_of, per
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,15 @@ class WordLists:
         return (ListedWords(self.lists), Surface())
 
     def __call__(self, seen: pa.RecordBatch) -> pa.Array:
+        return first_of(**self.compares(seen))
+
+    def compares(self, seen: pa.RecordBatch) -> Comparisons:
         hits, distinct = seen["listed_words"], seen["distinct_listed_words"]
         several = pc.greater(distinct, self.max_distinct)
-        dense = pc.greater(pc.multiply(per(hits, seen["characters"]), 1000), self.max_per_1000)
-        spread = pc.greater(per(distinct, seen["lines"]), self.max_per_line)
-        return first_of(
-            dense_in_listed_words=pc.and_(several, dense),
-            listed_words_in_many_lines=pc.and_(several, spread),
-        )
+        density = pc.multiply(per(hits, seen["characters"]), 1000)
+        return {
+            "dense_in_listed_words": above(density, self.max_per_1000, where=several),
+            "listed_words_in_many_lines": above(
+                per(distinct, seen["lines"]), self.max_per_line, where=several
+            ),
+        }

@@ -24,18 +24,19 @@ from pipeline.data.store import Store
 from pipeline.forms import suggest
 from pipeline.readers import Reading
 from pipeline.readers.shape import COLUMN_TYPES, OWN_COLUMNS, check_installed
-from pipeline.run.folder import locked
+from pipeline.run.folder import locked, note_start
 from pipeline.ship import manifest as manifests
 from pipeline.ship import views
 from pipeline.ship.tokenize import load
 from pipeline.steps.compare import done
 from pipeline.steps.decide import decisions_of
 from pipeline.steps.ingest import pieces_of, receipt_of
-from pipeline.steps.judge import marks_of
+from pipeline.steps.judge import marks_of, own_cuts
 from pipeline.steps.measure import columns_of, missing
 from pipeline.steps.placed import COMPARISON, Placed, PlacedStage, PlaceError, place
 from pipeline.steps.plan import Plan, PlanError, guess_format, plan
 from pipeline.steps.shards import packs_of, shard_receipt
+from pipeline.steps.taken import in_force
 from pipeline.steps.work import PIECE_BYTES, Corpus, Pack, Piece, Work
 
 MANIFEST = "manifest.json"
@@ -97,9 +98,8 @@ class Job:
             [stage.key for stage in self.work.placed.stages],
             [stage.name for stage in self.work.placed.stages],
         )
-        return digest(
-            __version__, SCHEMA_VERSION, planned.key, *decides, vars(self.work.pack) | {"tokenizer": None}
-        )
+        pack = vars(self.work.pack) | {"tokenizer": None}
+        return digest(__version__, SCHEMA_VERSION, planned.key, *decides, pack, self.work.taken)
 
 
 def prepare(recipe: recipes.Recipe, settings: Settings) -> Job:
@@ -110,13 +110,15 @@ def prepare(recipe: recipes.Recipe, settings: Settings) -> Job:
             readings[one.name] = reading_of(one)
     with blame("output", "tokenizer"):
         pack = pack_of(recipe.output)
+    store = store_at(folder_of(recipe, settings))
     work = Work(
-        store=store_at(folder_of(recipe, settings)),
+        store=store,
         readings=readings,
         placed=place_stages(recipe, readings, settings.beside),
         pack=pack,
         piece_bytes=settings.piece_bytes,
         buckets=settings.buckets,
+        taken=in_force(store),
     )
     return Job(recipe, work, {one.name: one.path for one in recipe.inputs}, settings)
 
@@ -250,6 +252,7 @@ def finished(job: Job, planned: Plan) -> dict[str, Any] | None:
 def begin(job: Job, planned: Plan) -> None:
     """Sweep what a killed run left, and publish the plan."""
     store = job.work.store
+    note_start(store)
     store.sweep()
     for alias in planned.aliases:
         receipts.publish(store, alias)
@@ -321,7 +324,11 @@ def layout(job: Job, planned: Plan, corpus: Corpus, shards: Sequence[Mapping[str
         shards=[shard["path"] for shard in shards],
         columns={
             stage.name: [
-                [f"{columns_of(home, piece.name)}.parquet" for piece in pieces] for home in stage.measures
+                [
+                    f"{columns_of(home, piece.name, own_cuts(work, home.edits, corpus, piece.name))}.parquet"
+                    for piece in pieces
+                ]
+                for home in stage.measures
             ]
             for stage in placed.stages
             if stage.kind != COMPARISON
@@ -346,6 +353,7 @@ def run_facts(job: Job, planned: Plan, corpus: Corpus, pools: int) -> dict[str, 
         "limit": job.settings.limit,
         "corpus": corpus.digest,
         "pools": pools,
+        "taken": job.work.taken,
         "readings": readings,
         "pack": pack,
     }

@@ -22,6 +22,16 @@ def locked(store: Store) -> Iterator[None]:
         yield
 
 
+def note_start(store: Store) -> None:
+    """Date the lock: what is older was there before the run that begins now."""
+    store.touch(LOCK)
+
+
+def began(store: Store) -> float:
+    """When the last run that had something to do began, in seconds of the store's clock."""
+    return store.changed(LOCK)
+
+
 def claim(store: Store) -> AbstractContextManager[object]:
     """Make the folder ours when it is new or empty, and lock it."""
     try:

@@ -12,8 +12,9 @@ from pipeline.run.driver import Job, finished, ingest_receipts, known_pieces, st
 from pipeline.steps.decide import decisions_of
 from pipeline.steps.ingest import pieces_of, receipt_of
 from pipeline.steps.judge import judge_piece
+from pipeline.steps.late import lacking
 from pipeline.steps.measure import missing, wanted
-from pipeline.steps.placed import COMPARISON, EDITOR, RULE, Placed
+from pipeline.steps.placed import COMPARISON, EDITOR, RULE, Placed, PlacedStage
 from pipeline.steps.plan import Plan
 from pipeline.steps.shards import packs_of
 from pipeline.steps.tokens import asked_rows
@@ -75,7 +76,7 @@ def outlook(job: Job, planned: Plan, exact: bool = True) -> Outlook:
     steps = [
         reading(job, planned),
         *measuring(job, planned),
-        *comparing(job, corpus),
+        *comparing(job, corpus, pieces or []),
         *(shipping(job, pieces, corpus) if exact else shipping(job, None, None)),
     ]
     return Outlook(
@@ -101,10 +102,10 @@ def reading(job: Job, planned: Plan) -> Step:
 def measuring(job: Job, planned: Plan) -> Iterator[Step]:
     """One step a measure, over the pieces that are known."""
     pieces = known_by_split(job, planned)
-    lacking = [{placed.key for placed in missing(job.work, piece)} for piece in pieces]
+    unmeasured = [{placed.key for placed in missing(job.work, piece)} for piece in pieces]
     unread = len(pieces) < 1 or reading(job, planned).todo
     for placed in wanted(job.work.placed):
-        todo = sum(placed.key in keys for keys in lacking)
+        todo = sum(placed.key in keys for keys in unmeasured)
         note = "and of what is read now" if unread and todo else ""
         edited = f" after {count(len(placed.edits), 'editor')}" if placed.edits else ""
         name = f"measure {type(placed.measure).__name__}{edited}"
@@ -115,11 +116,19 @@ def known_by_split(job: Job, planned: Plan) -> list[Piece]:
     return [piece for one in ingest_receipts(job.work, planned) if one for piece in pieces_of(one)]
 
 
-def comparing(job: Job, corpus: Corpus | None) -> Iterator[Step]:
+def comparing(job: Job, corpus: Corpus | None, pieces: list[Piece]) -> Iterator[Step]:
+    """Each comparison, and what is measured of the text that it leaves."""
     standing = standing_comparisons(job.work, corpus)
     for stage in job.work.placed.comparisons:
         why = "" if stage.name in standing else "the corpus or a stage before it is new"
         yield Step("marks", stage.name, int(stage.name not in standing), 1, "comparison", why)
+        if wanted(job.work.placed, stage):
+            todo = (
+                sum(bool(lacking(piece, job.work, stage, corpus)) for piece in pieces)
+                if corpus and not why
+                else None
+            )
+            yield Step("columns", f"measure after {stage.name}", todo, len(pieces), "piece")
 
 
 def shipping(job: Job, pieces: list[Piece] | None, corpus: Corpus | None) -> Iterator[Step]:
@@ -129,7 +138,7 @@ def shipping(job: Job, pieces: list[Piece] | None, corpus: Corpus | None) -> Ite
         yield from (Step(kind, kind, None, 0, "") for kind in ("tokens", "decisions", "packs"))
         return
     asked = [
-        int(np.sum(asked_rows(piece, work, *judge_piece(work, piece, corpus, work.placed.stages))))
+        int(np.sum(asked_rows(piece, work, corpus, *judge_piece(work, piece, corpus, work.placed.stages))))
         for piece in pieces
     ]
     yield Step("tokens", "tokens", sum(asked), sum(piece.rows for piece in pieces), "document")
@@ -151,12 +160,20 @@ def shipping(job: Job, pieces: list[Piece] | None, corpus: Corpus | None) -> Ite
 def settled(job: Job, pieces: list[Piece], corpus: Corpus) -> bool:
     """Whether all that judging reads is there."""
     measured = not any(missing(job.work, piece) for piece in pieces)
-    rules = [stage for stage in job.work.placed.stages if stage.statistics and stage.kind in (RULE, EDITOR)]
-    return (
-        measured
-        and not rules
-        and len(standing_comparisons(job.work, corpus)) == len(job.work.placed.comparisons)
+    standing = standing_comparisons(job.work, corpus)
+    again = any(
+        lacking(piece, job.work, stage, corpus)
+        for stage in job.work.placed.comparisons
+        if stage.name in standing
+        for piece in pieces
     )
+    rules = [stage for stage in job.work.placed.stages if stage.statistics and stage.kind in (RULE, EDITOR)]
+    return measured and not again and not rules and len(standing) == len(job.work.placed.comparisons)
+
+
+def waits(stage: PlacedStage) -> bool:
+    """Whether it looks at a text that a comparison cut."""
+    return any(placed.waits for placed in stage.measures)
 
 
 def read_twice(planned: Plan) -> Iterator[str]:
@@ -178,5 +195,5 @@ def warnings(placed: Placed) -> Iterator[str]:
     for stage in placed.stages:
         if stage.kind == COMPARISON:
             compared = compared or stage.name
-        elif stage.kind in (RULE, EDITOR) and compared and not stage.statistics:
+        elif stage.kind in (RULE, EDITOR) and compared and not stage.statistics and not waits(stage):
             yield f"{stage.name} stands after {compared}: what it drops was compared for nothing; move it before {compared}"

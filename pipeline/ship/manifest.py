@@ -21,7 +21,10 @@ from pipeline.ship.tokenize import Tokenizer
 
 FORMAT = "winnow-packs"
 NAME, TABLE, FOLDER = "manifest.json", "shards.parquet", "shards"
-SUMMED = ("packs", "tokens", "padding", "least_packs", "documents", "cut_documents", "fragments", "bytes")
+SUMMED = (
+    *("packs", "tokens", "padding", "least_packs", "documents", "cut_documents", "fragments", "long_tokens"),
+    "bytes",
+)
 FIELDS = {"path": str, "sha256": str, "tokens_by_source": dict, **dict.fromkeys(SUMMED, int)}
 SHARDS = pa.schema(
     [

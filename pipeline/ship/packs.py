@@ -166,7 +166,8 @@ def spans(
 def facts(rows: pa.RecordBatch, sizes: np.ndarray, items: Items, packs: int, length: int) -> dict[str, Any]:
     """What the manifest says of a shard, and what best fit is judged by. `sizes`: tokens of each row.
 
-    `documents` counts every copy, `fragments` only those of documents that were cut.
+    `documents` counts every copy, `fragments` only those of documents that were cut, `long_tokens` the tokens of documents
+    that fill half a pack or more on their own: what a long context can learn from.
     """
     tokens = int(items.length.sum())
     pieces = np.bincount(items.row, minlength=rows.num_rows)
@@ -183,6 +184,7 @@ def facts(rows: pa.RecordBatch, sizes: np.ndarray, items: Items, packs: int, len
         "documents": rows.num_rows,
         "cut_documents": int((pieces > 1).sum()),
         "fragments": int(pieces[pieces > 1].sum()),
+        "long_tokens": int(sizes[2 * sizes >= length].sum()),
         "tokens_by_source": {
             one["source"]: one["tokens_sum"] for one in sources.sort_by("source").to_pylist()
         },

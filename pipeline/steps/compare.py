@@ -103,8 +103,14 @@ def publish(piece: str, slices: Slices, work: Work, stage: PlacedStage, corpus: 
     name = f"{marks_of(stage, corpus)}/{piece}.parquet"
     if work.store.exists(name):
         return name, receipts.stored_digest(work.store, name)
-    marks = pa.Table.from_batches(list(slices), MARKS)
-    return name, tables.write(work.store, tables.as_batch(marks.sort_by("id")), name)
+    return name, tables.write(work.store, marks_from(list(slices), stage), name)
+
+
+def marks_from(slices: list[pa.RecordBatch], stage: PlacedStage) -> pa.RecordBatch:
+    """MARKS of one piece in the order of ids; where a comparison cuts, all cuts of a document as one mark."""
+    if stage.cuts:
+        return stage.rule.mark(tables.as_batch(pa.Table.from_batches(slices)))
+    return tables.as_batch(pa.Table.from_batches(slices, MARKS).sort_by("id"))
 
 
 def close(

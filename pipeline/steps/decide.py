@@ -12,6 +12,7 @@ from pipeline.data.receipts import Receipt
 from pipeline.data.schemas import DECISIONS
 from pipeline.steps.judge import Verdicts, judge_piece, read_statistics
 from pipeline.steps.placed import Placed, check_files, size_after
+from pipeline.steps.taken import REASON, STAGE, taken
 from pipeline.steps.tokens import lengths
 from pipeline.steps.view import View
 from pipeline.steps.work import Corpus, Piece, Work
@@ -22,7 +23,7 @@ KEPT = ""  # in counts: the stage and reason of what stays
 def decisions_key(work: Work, corpus: Corpus) -> str:
     """Everything that decides, names of stages included, because they are written."""
     names = [stage.name for stage in work.placed.stages]
-    return digest(work.placed.chain, names, work.tokens_key, corpus.digest)
+    return digest(work.placed.chain, names, work.tokens_key, corpus.digest, work.taken)
 
 
 def decisions_of(work: Work, piece: Piece, corpus: Corpus) -> str:
@@ -48,9 +49,15 @@ def decide(piece: Piece, work: Work, corpus: Corpus) -> Receipt:
 def decisions(view: View, verdicts: Verdicts, work: Work, piece: Piece, corpus: Corpus) -> pa.RecordBatch:
     """DECISIONS rows, in the piece's order."""
     ids, alive = view.documents["id"], verdicts.alive
-    tokens = pc.if_else(pa.array(alive), lengths(work, piece, ids), pa.scalar(None, pa.int32()))
+    tokens = pc.if_else(pa.array(alive), lengths(work, piece, corpus, ids), pa.scalar(None, pa.int32()))
     copies = np.where(alive, copies_of(view, verdicts, work, corpus, tokens), 0).astype(np.int32)
     stage, reason = sampled(verdicts, copies, work.placed)
+    if work.taken:
+        gone = taken(work.store, work.taken, view.documents)
+        ships = pc.and_(gone, pa.array(copies > 0))
+        stage, reason = pc.if_else(ships, STAGE, stage), pc.if_else(ships, REASON, reason)
+        copies[np.asarray(gone)] = 0
+        tokens = pc.if_else(gone, pa.scalar(None, pa.int32()), tokens)
     size = view.columns(size_after(work.placed.edits))
     kept = pa.array(copies > 0)
     before = pc.subtract(pc.add(size["characters"], size["characters_cut"]), size["characters_put"])

@@ -15,10 +15,20 @@ import pyarrow.compute as pc
 
 from pipeline.data import receipts, tables
 from pipeline.data.keys import describe, digest
-from pipeline.data.schemas import MARKS
+from pipeline.data.schemas import CUT_MARKS, MARKS
 from pipeline.data.store import Store
-from pipeline.steps.measure import columns_of
-from pipeline.steps.placed import COMPARISON, EDITOR, SAMPLE, PlacedMeasure, PlacedStage, size_after, told
+from pipeline.kernels import hashing
+from pipeline.steps.measure import columns_of, marked
+from pipeline.steps.placed import (
+    COMPARISON,
+    SAMPLE,
+    Edit,
+    PlacedMeasure,
+    PlacedStage,
+    cutting,
+    size_after,
+    told,
+)
 from pipeline.steps.view import View, with_chosen
 from pipeline.steps.work import Corpus, Home, Piece, Work
 
@@ -62,12 +72,13 @@ def judge(view: View, stages: tuple[PlacedStage, ...], marks: Marks, statistics:
 def reasons(view: View, stage: PlacedStage, marks: Marks, statistics: Statistics) -> pa.StringArray:
     """One stage's reasons, null where it has none or does not apply."""
     if stage.kind == COMPARISON:
-        return marked(view.documents["id"], marks(stage)).column("reason").combine_chunks()
+        said = marked(view.documents["id"], marks(stage)).column("reason")
+        return pc.coalesce(said, emptied(view, stage)) if stage.cuts else said
     seen, known = view.seen(stage), statistics(stage)
     with told(f"stage {stage.name}"):
         said = pc.cast(checked(stage, stage.rule(seen, *known), seen.num_rows), pa.string())
     applies = view.applies(stage.where)
-    if stage.kind == EDITOR:
+    if stage.cuts:
         said = pc.coalesce(said, emptied(view, stage))
     return pc.if_else(applies, said, pa.scalar(None, pa.string()))
 
@@ -85,21 +96,19 @@ def checked(stage: PlacedStage, said: Any, rows: int) -> Any:
 
 
 def emptied(view: View, stage: PlacedStage) -> pa.StringArray:
-    """`empty` where nothing is left after an editor."""
+    """`empty` where nothing is left after an editor, or after a comparison that cuts."""
     size = view.columns(size_after((*stage.edits, stage.edit())))
     return pc.if_else(size["empty"], pa.scalar(EMPTY), pa.scalar(None, pa.string()))
-
-
-def marked(ids: pa.Array, marks: pa.Table) -> pa.Table:
-    """The marks of these documents, row for row; null rows where there is none."""
-    return marks.take(pc.index_in(ids, marks["id"].combine_chunks()))
 
 
 # What judging needs of a piece, from the files of a run.
 
 
-def piece_view(work: Work, piece: Home) -> View:
-    """The piece as judging sees it: its own columns but no text, and its measures' columns when asked for."""
+def piece_view(work: Work, piece: Home, corpus: Corpus | None) -> View:
+    """The piece as judging sees it: its own columns but no text, and its measures' columns when asked for.
+
+    `corpus` names the marks of comparisons that cut; None where none is asked for.
+    """
     file = tables.open_table(work.store, piece.documents)
     own = [field.name for field in file.schema_arrow if own_column(field)]
     documents = with_chosen(
@@ -108,8 +117,13 @@ def piece_view(work: Work, piece: Home) -> View:
     held: dict[str, pa.RecordBatch] = {}
 
     def columns(placed: PlacedMeasure) -> pa.RecordBatch:
+        if placed.key not in held and placed.marks is not None:
+            marks = read_marks(work, placed.marks, need(corpus, placed.marks), piece.name)
+            held[placed.key] = marked(documents["id"], marks)
         if placed.key not in held:
-            name = f"{columns_of(placed, piece.name)}.parquet"
+            name = (
+                f"{columns_of(placed, piece.name, own_cuts(work, placed.edits, corpus, piece.name))}.parquet"
+            )
             held[placed.key] = tables.as_batch(tables.read(work.store, name))
         return held[placed.key]
 
@@ -124,7 +138,7 @@ def judge_piece(
     work: Work, piece: Piece, corpus: Corpus | None, stages: tuple[PlacedStage, ...]
 ) -> tuple[View, Verdicts]:
     """The verdicts of one piece after these stages; `corpus` names the marks and statistics of those among them."""
-    view = piece_view(work, piece)
+    view = piece_view(work, piece, corpus)
 
     def marks(stage: PlacedStage) -> pa.Table:
         return read_marks(work, stage, need(corpus, stage), piece.name)
@@ -150,8 +164,22 @@ def read_marks(work: Work, stage: PlacedStage, corpus: Corpus, piece: str) -> pa
     """The marks of one piece; empty where the comparison said nothing of it."""
     name = f"{marks_of(stage, corpus)}/{piece}.parquet"
     if name not in marked_files(work.store, marks_of(stage, corpus)):
-        return MARKS.empty_table()
+        return (CUT_MARKS if stage.cuts else MARKS).empty_table()
     return tables.read(work.store, name)
+
+
+def own_cuts(work: Work, edits: tuple[Edit, ...], corpus: Corpus | None, piece: str) -> str:
+    """A digest of what the comparisons among these edits cut in one piece; "" where there is none among them."""
+    steps = [marks_of(stage, need(corpus, stage)) for stage in cutting(edits)]
+    return digest([cuts_in(work.store, step, f"{step}/{piece}.parquet") for step in steps]) if steps else ""
+
+
+@lru_cache(maxsize=1024)
+def cuts_in(store: Store, step: str, name: str) -> str:
+    """A digest of the cuts in a file of marks; what else they say, such as how often a line stands elsewhere, takes no part."""
+    if name not in marked_files(store, step):
+        return ""
+    return digest(hashing.fold(tables.as_batch(tables.read(store, name, ["id", "cuts"]))))
 
 
 @lru_cache(maxsize=64)

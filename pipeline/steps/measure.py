@@ -1,15 +1,18 @@
 """Documents → columns: every placed measure over one batch in memory, or over a piece that was read before."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.data import receipts, tables
+from pipeline.data.keys import digest
 from pipeline.data.receipts import Receipt
 from pipeline.data.store import Store
 from pipeline.kernels import cuts as cutting
-from pipeline.steps.placed import Edit, Placed, PlacedMeasure, check_files, told
+from pipeline.steps.placed import Edit, Placed, PlacedMeasure, PlacedStage, check_files, told
 from pipeline.steps.view import View, no_cuts, with_chosen
 from pipeline.steps.work import Piece, Work
 
@@ -17,8 +20,11 @@ from pipeline.steps.work import Piece, Work
 class Measuring:
     """The measures of one batch of documents, each computed once, the text edited as its place asks."""
 
-    def __init__(self, documents: pa.RecordBatch) -> None:
-        self.documents = documents
+    def __init__(
+        self, documents: pa.RecordBatch, cuts: Callable[[PlacedStage], pa.Table] | None = None
+    ) -> None:
+        """`cuts`: the marks of a comparison that cuts; without it no measure that waits for one can be asked for."""
+        self.documents, self.cuts = documents, cuts
         self.done: dict[str, pa.RecordBatch] = {}
         self.texts: dict[tuple[str, ...], pa.StringArray] = {}
 
@@ -28,6 +34,10 @@ class Measuring:
 
     def columns(self, placed: PlacedMeasure) -> pa.RecordBatch:
         """The measure's columns, checked against what it declares."""
+        if placed.key not in self.done and placed.marks is not None:
+            if self.cuts is None:
+                raise RuntimeError(f"{placed.marks.name}: its cuts are not known while documents are read")
+            self.done[placed.key] = marked(self.documents["id"], self.cuts(placed.marks))
         if placed.key not in self.done:
             given = pa.RecordBatch.from_pydict(
                 {name: self.read(name, placed.edits) for name in placed.measure.reads}
@@ -68,21 +78,31 @@ def checked(measure: Any, columns: pa.RecordBatch, rows: int) -> pa.RecordBatch:
     return columns
 
 
-def wanted(placed: Placed) -> tuple[PlacedMeasure, ...]:
+def marked(ids: pa.Array, marks: pa.Table) -> pa.RecordBatch:
+    """The marks of these documents, row for row; null rows where there is none."""
+    return tables.as_batch(marks.take(pc.index_in(ids, marks["id"].combine_chunks())))
+
+
+def every(placed: Placed) -> tuple[PlacedMeasure, ...]:
     """All measures of a recipe, and the sizes that the books need."""
     return tuple({one.key: one for one in (*placed.measures, *placed.sizes)}.values())
 
 
-def columns_of(placed: PlacedMeasure, piece: str) -> str:
-    """The step, and with .parquet the file, of one measure's columns of one piece."""
-    return f"columns/{placed.key}/{piece}"
+def wanted(placed: Placed, after: PlacedStage | None = None) -> tuple[PlacedMeasure, ...]:
+    """Those that are measured while documents are read, or after one comparison that cuts."""
+    return tuple(one for one in every(placed) if (one.waits[-1:] or (None,)) == (after,))
+
+
+def columns_of(placed: PlacedMeasure, piece: str, own: str = "") -> str:
+    """The step, and with .parquet the file, of one measure's columns of one piece. `own`: a digest of the cuts that it waits for."""
+    return f"columns/{digest(placed.key, own) if own else placed.key}/{piece}"
 
 
 class ColumnsWriter:
     """One measure's columns of one piece, batch by batch."""
 
-    def __init__(self, store: Store, placed: PlacedMeasure) -> None:
-        self.store, self.placed = store, placed
+    def __init__(self, store: Store, placed: PlacedMeasure, own: str = "") -> None:
+        self.store, self.placed, self.own = store, placed, own
         self.writer = tables.TableWriter(store, placed.measure.columns)
 
     def write(self, measuring: Measuring) -> None:
@@ -90,7 +110,7 @@ class ColumnsWriter:
 
     def publish(self, piece: str) -> Receipt:
         """The columns, then their receipt; those that stand already are left alone."""
-        of = columns_of(self.placed, piece)
+        of = columns_of(self.placed, piece, self.own)
         if receipt := receipts.find(self.store, of):
             self.writer.discard()
             return receipt
@@ -100,7 +120,7 @@ class ColumnsWriter:
 
 
 def missing(work: Work, piece: Piece) -> list[PlacedMeasure]:
-    """The measures of this recipe that the piece has not had."""
+    """The measures of this recipe that the piece has not had, of those that wait for no comparison."""
     names = (
         (placed, receipts.receipt_name(columns_of(placed, piece.name))) for placed in wanted(work.placed)
     )

@@ -50,7 +50,7 @@ def nominate_again(piece: str, slices: Slices, work: Work, stage: PlacedStage, c
     undecided = tables.as_batch(fates.filter(fates["again"]))
     if undecided.num_rows:
         home = Home(piece)
-        view = piece_view(work, home)
+        view = piece_view(work, home, corpus)
         mask = pc.is_in(view.documents["id"], undecided["id"])
         rows = stage.rule.nominate_again(view.seen(stage).filter(mask))
         tried = undecided["tried"].take(pc.index_in(rows["id"], undecided["id"]))
@@ -78,11 +78,11 @@ def tried_in(rows: pa.RecordBatch) -> pa.ListArray:
     return pa.ListArray.from_arrays(none, pa.array([], ID), type=TRIED)
 
 
-def ask(piece: str, slices: Slices, work: Work, stage: PlacedStage, _corpus: Corpus) -> Sent:
+def ask(piece: str, slices: Slices, work: Work, stage: PlacedStage, corpus: Corpus) -> Sent:
     """(piece of the partner, pairs with the features of their members)."""
     pairs = tables.as_batch(pa.Table.from_batches(list(slices)))
     pairs = pairs.take(pa.array(stage.rule.choose(pairs)))
-    for ids, features in features_of(piece, work, stage, pairs["id"]):
+    for ids, features in features_of(piece, work, stage, corpus, pairs["id"]):
         at = pc.index_in(pairs["id"], ids)
         mine = pairs.filter(at.is_valid())
         asked = mine.append_column("features", features.take(at.drop_null()))
@@ -92,19 +92,19 @@ def ask(piece: str, slices: Slices, work: Work, stage: PlacedStage, _corpus: Cor
 
 
 def features_of(
-    piece: str, work: Work, stage: PlacedStage, ids: pa.Array
+    piece: str, work: Work, stage: PlacedStage, corpus: Corpus, ids: pa.Array
 ) -> Iterator[tuple[pa.Array, pa.Array]]:
     """(ids, features of their texts) for some documents of a piece, as the editors before the stage leave them."""
-    view = piece_view(work, Home(piece))
+    view = piece_view(work, Home(piece), corpus)
     asked = np.asarray(pc.is_in(view.documents["id"], ids))
     for batch in texts(Home(piece), work, asked, view.cuts(stage.edits), ("id", "text")):
         yield batch["id"], stage.rule.features(batch["text"])
 
 
-def verify(piece: str, slices: Slices, work: Work, stage: PlacedStage, _corpus: Corpus) -> Sent:
+def verify(piece: str, slices: Slices, work: Work, stage: PlacedStage, corpus: Corpus) -> Sent:
     """The pairs of a piece's documents with all who ask for them, each with its similarity."""
     partners = pc.unique(pa.chunked_array([pc.unique(asked["partner_id"]) for asked in slices], ID))
-    found = list(features_of(piece, work, stage, partners))
+    found = list(features_of(piece, work, stage, corpus, partners))
     ids, features = (pa.concat_arrays(part) for part in zip(*found, strict=True))
     for asked in slices:
         other = np.asarray(pc.index_in(asked["partner_id"], ids))

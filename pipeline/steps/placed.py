@@ -53,9 +53,20 @@ class Edit:
 
 @dataclass(frozen=True)
 class PlacedMeasure:
+    """A measure and the text that it is given. `marks`: no measure, but what a comparison cuts, read from its marks.
+
+    No key says what a comparison cut: of one piece that is told by its marks (`judge.own_cuts`), and of the corpus by the chain.
+    """
+
     measure: Any
     edits: tuple[Edit, ...]
     key: str
+    marks: "PlacedStage | None" = None
+
+    @property
+    def waits(self) -> "tuple[PlacedStage, ...]":
+        """The comparisons whose cuts its text takes: it is measured after the last of them, not when documents are read."""
+        return cutting(self.edits)
 
 
 @dataclass(frozen=True)
@@ -73,8 +84,16 @@ class PlacedStage:
     def statistics(self) -> tuple[Any, ...]:
         return tuple(getattr(self.rule, "statistics", ()))
 
+    @property
+    def cuts(self) -> bool:
+        """Whether it changes the text of later stages: an editor, or a comparison that gives cuts."""
+        return hasattr(self.rule, "cuts")
+
     def edit(self) -> Edit:
-        """What an editor does to the text of later stages."""
+        """What an editor, or a comparison that cuts, does to the text of later stages."""
+        if self.kind == COMPARISON:
+            cut = digest("what a comparison cut", len(self.edits))
+            return Edit(PlacedMeasure(self.rule, (), cut, marks=self), self.rule.cuts, Where())
         home = next(placed for placed in self.measures if self.rule.cuts in placed.measure.columns.names)
         return Edit(home, self.rule.cuts, self.where)
 
@@ -166,7 +185,7 @@ def place(stages: Iterable[Any], chosen: Mapping[str, pa.DataType] | None = None
         placed.append(one)
         chain = digest(chain, one.key)
         homes |= {column: home for home in one.measures for column in home.measure.columns.names}
-        edits = (*edits, one.edit()) if one.kind == EDITOR else edits
+        edits = (*edits, one.edit()) if one.cuts else edits
     return Placed(tuple(placed), edits, chain, chosen)
 
 
@@ -283,6 +302,11 @@ def find_home(place: str, column: str, homes: Mapping[str, PlacedMeasure | None]
             f"{place}: unknown column {column!r}; known at this place: {', '.join(sorted(homes))}"
         )
     return homes[column]
+
+
+def cutting(edits: tuple[Edit, ...]) -> tuple[PlacedStage, ...]:
+    """The comparisons among these edits."""
+    return tuple(edit.home.marks for edit in edits if edit.home.marks is not None)
 
 
 def size_after(edits: tuple[Edit, ...]) -> PlacedMeasure:

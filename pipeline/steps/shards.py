@@ -21,7 +21,7 @@ from pipeline.steps.judge import piece_view
 from pipeline.steps.tokens import read_tokens, tokenizer
 from pipeline.steps.work import Corpus, Piece, Work
 
-VERSION = 1  # of packing: another number packs again
+VERSION = 2  # of packing: another number packs again
 MASK = (1 << 64) - 1
 
 
@@ -47,6 +47,11 @@ def pools_for(tokens: int, pool_tokens: int) -> int:
     return 1 << max(0, (max(1, -(-tokens // pool_tokens)) - 1).bit_length())
 
 
+def pools_of(tokens: int, work: Work) -> int:
+    """The number of pools of a run in which so many tokens ship."""
+    return work.pools or pools_for(tokens, work.pack.pool_tokens)
+
+
 def addresses(
     seed: int, ids: pa.Array, copies: np.ndarray, pools: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -70,7 +75,7 @@ def shipped(piece: Piece, work: Work, corpus: Corpus, pools: int) -> Shipped:
     """What ships of a piece, by its decisions: id, source, digest of the text, and the cuts that are taken out of it."""
     name = f"{decisions_of(work, piece, corpus)}.parquet"
     decisions = tables.as_batch(tables.read(work.store, name, ["id", "copies"]))
-    view, kept = piece_view(work, piece), pa.array(np.asarray(decisions["copies"]) > 0)
+    view, kept = piece_view(work, piece, corpus), pa.array(np.asarray(decisions["copies"]) > 0)
     columns = {name: view.documents[name] for name in ("id", "source", "digest")}
     if (cuts := view.cuts(work.placed.edits)) is not None:
         columns["cuts"] = cuts
@@ -124,7 +129,7 @@ def send_tokens(
     for number in np.unique(ships.copy[chosen]):  # copy by copy: memory holds one of each document
         mask = chosen & (ships.copy == number)
         ids, copy = ships.documents["id"].take(pa.array(ships.row[mask])), pa.array(ships.copy[mask])
-        tokens = tables.as_batch(read_tokens(work, piece, ids)).add_column(2, "copy", copy)
+        tokens = tables.as_batch(read_tokens(work, piece, corpus, ids)).add_column(2, "copy", copy)
         yield from split_by(tokens, ships.pool[mask])
 
 

@@ -37,7 +37,7 @@ def seen_by(piece: Piece, work: Work, stage: PlacedStage, corpus: Corpus) -> pa.
     view, verdicts = judge_piece(work, piece, corpus, earlier)
     seen = view.seen(stage)
     if stage.kind == SAMPLE:
-        seen = seen.append_column("tokens", lengths(work, piece, view.documents["id"]))
+        seen = seen.append_column("tokens", lengths(work, piece, corpus, view.documents["id"]))
     return seen.filter(pa.array(verdicts.alive)).filter(
         view.applies(stage.where).filter(pa.array(verdicts.alive))
     )

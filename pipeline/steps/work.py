@@ -122,7 +122,7 @@ class Pack:
 
 @dataclass(frozen=True)
 class Work:
-    """The settings of one run. Only `store`, `readings`, `placed` and `pack` decide; the rest may differ between equal runs."""
+    """The settings of one run. Only `store`, `readings`, `placed`, `pack` and `taken` decide; the rest may differ between equal runs."""
 
     store: Store
     readings: Mapping[str, Reading]  # by input name
@@ -131,6 +131,8 @@ class Work:
     piece_bytes: int = PIECE_BYTES
     piece_rows: int = PIECE_ROWS
     buckets: int | None = None  # of a comparison; None: from the number of rows
+    taken: str = ""  # the list of what was taken down, see `steps/taken.py`; it decides too
+    pools: int | None = None  # None: from the tokens that ship
 
     @property
     def tokens_key(self) -> str:

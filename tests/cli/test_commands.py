@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import jsonschema
@@ -12,7 +13,10 @@ import yaml
 from click.testing import CliRunner
 
 from pipeline.cli import COMMANDS, main
+from pipeline.cli.export import PACKS
+from pipeline.feed import Feed, Share
 from pipeline.run.driver import run
+from pipeline.ship.formats import FORMATS
 from tests import world
 from tests.cli.command import ENVIRONMENT, write_recipe
 
@@ -112,6 +116,50 @@ def test_where_names_the_documents_of_a_pack(folder: Path):
     )
     assert "is no place of a pack; write SHARD:PACK" in call(
         "where", "12", "--in", str(folder / "out"), code=2
+    )
+
+
+def test_where_names_the_documents_of_a_step(folder: Path):
+    out = str(folder / "out")
+    said = call(
+        "where",
+        "--step",
+        "2",
+        "--rank",
+        "1",
+        "--world",
+        "2",
+        "--batch",
+        "3",
+        "--seed",
+        "4",
+        "--in",
+        out,
+        "--json",
+    )
+    rows = [json.loads(line) for line in said.splitlines()]
+    fed = next(islice(Feed(out, 3, seed=4, share=Share(1, 2)), 2, None))
+    spans = [span for pack in fed.spans.to_pylist() for span in pack]
+    assert [(row["id"], row["start"], row["stop"]) for row in rows] == [
+        (span["id"].hex(), span["start"], span["stop"]) for span in spans
+    ]
+    assert "--step needs --batch" in call("where", "--step", "2", "--in", out, code=2)
+    assert "give a place, SHARD:PACK, or --step" in call("where", "--in", out, code=2)
+
+
+def test_every_format_of_packs_is_offered():
+    assert tuple(FORMATS) == PACKS
+
+
+@pytest.mark.parametrize("form", PACKS)
+def test_packs_are_exported_for_other_trainers(folder: Path, tmp_path: Path, form: str):
+    out = str(folder / "out")
+    packs = json.loads((folder / "out/manifest.json").read_text())["totals"]["packs"]
+    assert f"{packs:,} packs" in call("export", out, str(tmp_path / "x"), "--as", form)
+    assert any((tmp_path / "x").iterdir())
+    assert "is there already" in call("export", out, str(tmp_path / "x"), "--as", form, code=2)
+    assert "--dropped is for documents" in call(
+        "export", out, str(tmp_path / "y"), "--as", form, "--dropped", code=2
     )
 
 

@@ -68,6 +68,47 @@ def test_a_fit_of_other_tables_is_refused(folder: Path):
     assert "was made from other tables" in call("solve", "mixture.yaml", code=2)
 
 
+def test_the_report_refuses_a_fit_of_other_tables_and_a_lock_without_spreads(folder: Path):
+    call("fit", "runs.csv", "losses.csv")
+    call("solve", "mixture.yaml")
+    worlds.write(folder, worlds.runs(30, seed=3))
+    call("fit", "runs.csv", "losses.csv", "-o", "other.json")
+    said = call("report", "mixture.lock.json", "--fit", "other.json", code=2)
+    assert "other.json: was made from another runs.csv than mixture.lock.json" in said
+    lock.write("plain.lock.json", lock.Lock({"web": lock.Group(1.0, 10, 1.0)}))
+    assert "plain.lock.json: has no 'spread'" in call("report", "plain.lock.json", code=2)
+
+
+def test_test_tables_are_read_before_anything_is_fitted(folder: Path):
+    (folder / "test.csv").write_text("run,web\n1,1\n", encoding="utf-8")
+    said = call("fit", "runs.csv", "losses.csv", "--test", "test.csv", "losses.csv", code=2)
+    assert "test.csv: domain '书籍' has no column" in said
+    assert "rank correlation" not in said
+
+
+def test_what_is_missing_is_named_with_its_extra(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    (folder / "plan.yaml").write_text("mixtures: runs.csv\ntokens: [t]\nvocabulary: 16\noutput: out\n")
+    for module in ("torch", "lightgbm"):
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, "mixtures.language_model", raising=False)
+    assert "needs torch: pip install 'winnow[models]'" in call("proxies", "plan.yaml", code=2)
+    assert "needs lightgbm: pip install 'winnow[mix]'" in call("fit", "runs.csv", "losses.csv", code=2)
+
+
+def test_kept_ratios_are_taken_from_a_lock(folder: Path):
+    groups = {name: lock.Group(0.25, 1, 1.0) for name in worlds.NAMES}
+    lock.write("text.lock.json", lock.Lock(groups))
+    lines = (folder / "domains.yaml").read_text(encoding="utf-8").replace("0.25", "0.125")
+    (folder / "two.yaml").write_text(lines + "  - {name: pairs, tokens: 1B, prior: 0.5, group: image}\n")
+    call("propose", "two.yaml", "-n", "5", "--keep", "text", "text.lock.json")
+    for line in (folder / "proxies.csv").read_text(encoding="utf-8").splitlines()[1:]:
+        shares = [float(one) for one in line.split(",")[1:]]
+        assert shares[:4] == pytest.approx([(1 - shares[4]) / 4] * 4)
+    assert "no domain is of group 'txt'; did you mean 'text'?" in call(
+        "propose", "two.yaml", "--keep", "txt", "text.lock.json", code=2
+    )
+
+
 def test_noise_is_refused_unless_forced_and_the_lock_says_so(folder: Path):
     losses = (folder / "losses.csv").read_text(encoding="utf-8").splitlines()
     values = [line.split(",", 1)[1] for line in losses[1:]]

@@ -49,6 +49,12 @@ def test_a_description_tells_class_version_and_every_field_apart():
     assert base not in keys
 
 
+def test_a_whole_number_is_the_same_key_with_and_without_its_point():
+    """A recipe made in Python with 1 is the one that is read back from its manifest with 1.0."""
+    assert describe(Inner(1)) == describe(Inner(1.0))
+    assert digest(describe(Inner(1))) != digest(describe(Inner(1.5)))
+
+
 def test_a_new_version_is_a_new_key(monkeypatch: pytest.MonkeyPatch):
     before = digest(describe(Outer()))
     monkeypatch.setattr(Outer, "version", 4)

@@ -1,6 +1,7 @@
 """Batches: every token of an epoch exactly once, whatever shares it, wherever it is stopped; the same on every run."""
 
 import json
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -139,6 +140,13 @@ def test_boundaries_are_where_segments_begin(fed: str):
     flat = (batch.segments + 1000 * np.arange(3)[:, None]).reshape(-1)
     changes = np.flatnonzero(np.diff(flat, prepend=-1))
     assert batch.boundaries().tolist() == [*changes.tolist(), 3 * LENGTH]
+
+
+def test_the_places_of_a_step_are_told_without_reading_a_shard(fed: str, tmp_path: Path):
+    shutil.copy(f"{fed}/manifest.json", tmp_path)
+    told = Feed(str(tmp_path), 3, seed=2, share=Share(1, 2), epochs=2, lanes=4)
+    for step, batch in enumerate(Feed(fed, 3, seed=2, share=Share(1, 2), epochs=2, lanes=4)):
+        assert told.places(step).tolist() == batch.place.tolist()
 
 
 def test_epochs_follow_each_other_without_end_and_differ(fed: str):

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.data.files import content
+from pipeline.measures.blocks import Blocks
 from pipeline.measures.c4 import C4Cuts
 from pipeline.measures.contamination import BenchmarkHits
 from pipeline.measures.garbled import Garbage
@@ -60,6 +61,7 @@ MEASURES = (
         PersonalData(),
         HITS,
         Signature(),
+        Blocks(min_tokens=4),
     ),
 )
 RULES = (

@@ -19,6 +19,8 @@ import pytest
 
 from pipeline.data.ids import file_digest, make_ids
 from pipeline.data.keys import describe, digest
+from pipeline.data.schemas import CUTS
+from pipeline.kernels.cuts import apply
 from pipeline.recipe import STAGES, Stage
 from pipeline.recipe.objects import stage_class
 from pipeline.steps.measure import Measuring
@@ -31,11 +33,19 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "url_rules": {"lists": str(LISTS / "urls.txt")},
     "word_lists": {"lists": str(LISTS / "words.txt")},
     "contamination": {"benchmarks": BENCHMARK},
+    "repeated_text": {"more_than": 1},
     "sample": {"epochs": {"web": 0.5, "zh": 2.25}},
 }  # where defaults do nothing
 OWN = [own_stages.FewLetters(0.05), own_stages.SameUrlHost()]
 SHIPPED = [stage_class(where)(**EXAMPLES.get(name, {})) for name, where in STAGES.items()]
 ALL = [*SHIPPED, *OWN]
+
+
+CUT = "cut"  # what a comparison that cuts says, where it gives no reason
+
+
+def cuts_by_comparing(rule: Any) -> bool:
+    return kind_of(rule) == COMPARISON and hasattr(rule, "cuts")
 
 
 def name_of(rule: Any) -> str:
@@ -94,7 +104,8 @@ def verdicts(rule: Any, documents: pa.RecordBatch) -> list[Any]:
     seen = seen_by(rule, documents)
     if kind_of(rule) == COMPARISON:
         marks = alone.compare(rule, seen, documents["text"]).marks
-        return [marks[one]["reason"] if one in marks else None for one in seen["id"].to_pylist()]
+        said = {one: mark["reason"] or (CUT if mark.get("cuts") else None) for one, mark in marks.items()}
+        return [said.get(one) for one in seen["id"].to_pylist()]
     if kind_of(rule) == SAMPLE:
         return rule.copies(seen, *statistics(rule, seen)).to_pylist()
     return pc.cast(rule(seen, *statistics(rule, seen)), pa.string()).to_pylist()
@@ -120,7 +131,7 @@ def test_it_says_only_what_it_declares_and_something(rule: Any, documents: pa.Re
         assert said <= set(range(10))
         assert len(said) > 1
     else:
-        assert said <= {None, *rule.reasons}
+        assert said <= {None, *rule.reasons, *([CUT] if cuts_by_comparing(rule) else [])}
         assert said - {None}
 
 
@@ -161,6 +172,20 @@ def test_a_comparison_settles_alike_in_any_arrival_order_and_names_survivors_tha
     assert one == alone.compare(rule, seen.take(order), documents["text"].take(order)).marks
     assert all(mark["survivor"] not in one for mark in one.values())
     assert alone.compare(rule, seen.slice(0, 0), documents["text"].slice(0, 0)).marks == {}
+
+
+@pytest.mark.parametrize("rule", [one for one in ALL if cuts_by_comparing(one)], ids=name_of)
+def test_what_a_comparison_cuts_stays_in_the_document_that_it_names(rule: Any, documents: pa.RecordBatch):
+    marks = alone.compare(rule, seen_by(rule, documents), documents["text"]).marks
+    texts = dict(zip(documents["id"].to_pylist(), documents["text"].to_pylist(), strict=True))
+    left = {
+        one: apply(pa.array([text]), pa.array([marks[one]["cuts"] if one in marks else []], CUTS))[0].as_py()
+        for one, text in texts.items()
+    }
+    for one, mark in marks.items():
+        assert len(mark["cuts"]) == len(mark["stays"]) > 0
+        for cut, other in zip(mark["cuts"], mark["stays"], strict=True):
+            assert texts[one].encode()[cut["start"] : cut["stop"]].decode().strip() in left[other]
 
 
 @pytest.mark.parametrize("rule", [one for one in ALL if getattr(one, "statistics", ())], ids=name_of)

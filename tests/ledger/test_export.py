@@ -171,3 +171,27 @@ def test_parts_and_media_follow_the_editors(tmp_path: Path):
     assert pieces[0] == "A first line that is long enough to stay here."
     assert pieces[1] == "Another line that is long enough to stay.\ufffc"
     assert one["content"].count("\ufffc") == len(one["media"])
+
+
+def first_of(path: str) -> dict[str, Any]:
+    with zstandard.open(path, "rt", encoding="utf-8") as file:
+        return dict(json.loads(next(file)))
+
+
+@pytest.mark.parametrize(("form", "builder"), [("jsonl", "json"), ("parquet", "parquet")])
+def test_datasets_loads_what_was_exported(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, builder: str
+):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    from datasets import load_dataset
+
+    done = export(ledger.open_run(str(folder / "out")), str(tmp_path / "x"), form, "text", Choice())
+    files = sorted(map(str, (tmp_path / "x").iterdir()))
+    if form == "jsonl":  # records keep their own fields, and those of text files have none
+        files = [path for path in files if "url" in first_of(path)]
+    loaded = load_dataset(builder, data_files=files, split="train", cache_dir=str(tmp_path / "cache"))
+    sources = {"web", "zh"} if form == "jsonl" else {"web", "zh", "books"}
+    assert set(loaded["winnow_source"]) == sources
+    assert (loaded.num_rows == done.documents) == (form == "parquet")
+    assert (sum(len(text.encode()) for text in loaded["text"]) == done.bytes) == (form == "parquet")

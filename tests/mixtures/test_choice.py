@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mixtures.choice import Choice, choose, warning
+from mixtures.choice import Choice, TooFewRunsError, choose, warning
 from mixtures.solve import UnknownError, refuse_unknown
 from mixtures.tables import Runs
 from tests.mixtures import worlds
@@ -61,6 +61,13 @@ def test_under_noise_the_fit_says_that_it_knows_nothing_and_solve_refuses():
 def test_trees_know_nothing_of_noise_either():
     (one,) = choose(noise(3).only(["reading"]), laws=("trees",))
     assert one.score.correlation[1] <= 0 <= one.score.correlation[2]
+
+
+def test_runs_of_fewer_mixtures_than_folds_are_refused():
+    runs = worlds.runs(20)
+    same = dataclasses.replace(runs, shares=np.repeat(runs.shares[:4], 5, axis=0))
+    with pytest.raises(TooFewRunsError, match=r"20 runs are of 4 different mixtures; 5 folds need 5 or more"):
+        next(choose(same))
 
 
 def test_few_runs_are_warned_of_and_enough_are_not():

@@ -37,7 +37,7 @@ def solve(folder: Path, text: str, name: str = "mixture.yaml") -> lock.Lock:
     ("text", "said"),
     [
         ("domains:\n  - {name: a, tokens: 5B}\n  - {name: b, tokens: 0, min: 0.1}\n", "d.yaml:3: domains.domains[1]: 'b' has 0 tokens but min 0.1"),
-        ("domains:\n  - {name: a, tokens: 5X}\n", "d.yaml:2: domains.domains[0]: tokens: '5X' is no number of tokens"),
+        ("domains:\n  - {name: a, tokens: 5X}\n", "d.yaml:2: domains.domains[0]: tokens: '5X' is no count; write it like 64000000"),
         ("domains:\n  - {name: a, tokens: 5B, min: 0.5, max: 0.4}\n", "d.yaml:2: domains.domains[0]: 'a': min 0.5 and max 0.4"),
         ("domains:\n  - {name: a, tokens: 1, prior: 0.5}\n  - {name: b, tokens: 1}\n", "'b' has no prior while others have one"),
         ("domains:\n  - {name: a, tokens: 1, prior: 0.5}\n  - {name: b, tokens: 1, prior: 0.4}\n", "the priors sum to 0.9000"),
@@ -93,7 +93,7 @@ def test_the_same_plan_gives_the_same_bytes(folder: Path):
     assert lock.dumps(solve(folder, MIXTURE)) == lock.dumps(solve(folder, MIXTURE))
 
 
-@pytest.mark.parametrize("step", ["text", "multimodal"])
+@pytest.mark.parametrize("step", ["text", "multimodal", "regmix"])
 def test_the_shipped_examples_are_plans(step: str):
     """What they name beside domains is the user's own; their fields and domains are checked."""
     place = Path(plan.__file__).parent / "examples"
@@ -106,7 +106,7 @@ def test_the_shipped_examples_are_plans(step: str):
         else {}
     )
     allowed = space.build(found, found.names, made.budget, made.groups, keep)
-    assert len(allowed.parts) == {"text": 5, "multimodal": 4}[step]
+    assert len(allowed.parts) == {"text": 5, "multimodal": 4, "regmix": 17}[step]
 
 
 def test_text_first_then_multimodal_keeps_the_first_steps_ratios(folder: Path):

@@ -1,6 +1,7 @@
 """Proposed mixtures obey RegMix's rules and the domains' own bounds; the optimal design teaches more than chance."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from mixtures.domains import Domain, Domains
 from mixtures.laws import Process
 from mixtures.propose import MOST, UNITS, TooFewMixturesError, optimal, rounded, sample, write
+from mixtures.space import InfeasibleError
 from tests.mixtures import worlds
 
 SKEWED = Domains(
@@ -37,6 +39,34 @@ def test_minimum_and_maximum_of_a_domain_hold():
     )
     assert found[:, 0].min() >= 0.2 - 1 / UNITS
     assert found[:, 1].max() <= 0.3 + 1 / UNITS
+
+
+@pytest.mark.parametrize(
+    ("bounds", "named"),
+    [
+        (({"min": 0.6}, {"min": 0.6}), "a: min 0.6; b: min 0.6"),
+        (({"max": 0.3}, {"max": 0.3}), "a: max 0.3; b: max 0.3"),
+        (({"min": 0.0001}, {}), "a: min 0.0001: shares below 0.0002 are not proposed"),
+    ],
+)
+def test_bounds_that_cannot_hold_are_named(bounds: tuple[dict[str, float], ...], named: str):
+    made = Domains(tuple(Domain(name, 10**9, **one) for name, one in zip("ab", bounds, strict=True)))
+    for design in (sample, optimal):
+        with pytest.raises(InfeasibleError) as error:
+            design(made, 5, 0)
+        assert named in str(error.value)
+
+
+@pytest.mark.parametrize("design", [sample, optimal])
+def test_kept_ratios_stay_in_every_mixture_while_the_groups_sum_varies(design: Callable[..., np.ndarray]):
+    names = (("web", "text"), ("books", "text"), ("pairs", "image"), ("ocr", "image"))
+    made = Domains(tuple(Domain(name, 10**9, group, 0.25) for name, group in names))
+    found = design(made, 40, 0, keep={"text": {"web": 0.8, "books": 0.2}})
+    text = found[:, :2].sum(axis=1)
+    assert found[:, 0] == pytest.approx(0.8 * text)
+    assert found.sum(axis=1) == pytest.approx(np.ones(40))
+    assert text * UNITS == pytest.approx((text * UNITS).round(), abs=1e-9)
+    assert len(set(text.round(4))) > 20
 
 
 def test_more_mixtures_than_there_are_is_an_error():

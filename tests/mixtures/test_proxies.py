@@ -1,5 +1,6 @@
 """Proxies: plans and token files without PyTorch; with it, training that is the same each time and goes on where it stopped."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +41,14 @@ def write_tokens(path: Path, sources: list[str], rows: list[list[int]]) -> None:
 
 def test_packs_and_token_files_give_the_same_streams(folder: Path):
     spans = [
-        [{"source": "up", "start": 0, "stop": 3}, {"source": "down", "start": 3, "stop": 4}],
-        [{"source": "up", "start": 1, "stop": 2}],
+        [
+            {"source": "up", "copy": 0, "start": 0, "stop": 3},
+            {"source": "down", "copy": 0, "start": 3, "stop": 4},
+        ],
+        [
+            {"source": "up", "copy": 1, "start": 0, "stop": 1},
+            {"source": "up", "copy": 0, "start": 1, "stop": 2},
+        ],
     ]
     tokens = pa.FixedSizeListArray.from_arrays(pa.array([1, 2, 3, 4, 5, 6, 7, 8], pa.uint16()), 4)
     pq.write_table(pa.table({"tokens": tokens, "spans": spans}), folder / "packs.parquet")
@@ -100,6 +107,54 @@ def test_held_out_tokens_are_the_end_of_each_source(folder: Path):
         np.concatenate([train["up"], held["up"]]), proxies.streams(["tokens/up.parquet"])["up"]
     )
     assert len(held["up"]) == 240
+
+
+def hold(job: proxies.Job, device: str) -> dict[str, float]:
+    """Fails where another process holds the device, and for run 3."""
+    Path(f"{job.run}.begun").touch()
+    mark = Path(f"{device}.busy")
+    mark.touch(exist_ok=False)
+    time.sleep(0.05)
+    mark.unlink()
+    if job.run == "3":
+        raise ArithmeticError("run 3 went wrong")
+    return {"loss": float(job.run)}
+
+
+def test_a_device_has_one_run_at_a_time_and_after_an_error_none_begins(folder: Path):
+    plan = proxies.read_plan("plan.yaml")
+    todo = [proxies.Job(str(run), {}, plan, "key") for run in range(1, 9)]
+    found = list(proxies.side_by_side(hold, todo[:2] + todo[3:], ["a", "b"], None))
+    assert sorted((job.run, losses["loss"]) for job, losses in found) == [
+        (str(run), run) for run in (1, 2, 4, 5, 6, 7, 8)
+    ]
+    for one in folder.glob("*.begun"):
+        one.unlink()
+    with pytest.raises(ArithmeticError, match="run 3 went wrong"):
+        list(proxies.side_by_side(hold, todo, ["a"], 1))
+    assert sorted(one.stem for one in folder.glob("*.begun")) == ["1", "2", "3"]
+
+
+def test_one_process_reads_its_sources_once(folder: Path):
+    plan = proxies.read_plan("plan.yaml")
+    first = proxies.split_once(plan, ("up", "down"))
+    for one in (folder / "tokens").iterdir():
+        one.unlink()
+    assert proxies.split_once(plan, ("up", "down")) is first
+
+
+@pytest.mark.real("torch")
+def test_runs_whose_names_end_alike_read_other_tokens(folder: Path):
+    pytest.importorskip("torch", reason="not run: needs torch (pip install 'winnow[models]')")
+    from mixtures.language_model import batches
+
+    plan = proxies.read_plan("plan.yaml")
+    kept, _ = proxies.split(plan, ["up", "down"])
+    one, two = (
+        next(batches(kept, proxies.Job(name, {"up": 0.5, "down": 0.5}, plan, ""), 1))
+        for name in ("first-mixture-0001", "other-mixture-0001")
+    )
+    assert not np.array_equal(one, two)
 
 
 @pytest.mark.real("torch")

@@ -81,6 +81,16 @@ def test_contradicting_limits_are_named_and_no_others(
     assert limits.split("; ") == named
 
 
+def test_a_minimum_of_a_domain_that_kept_ratios_give_nothing_is_named_with_its_group():
+    with pytest.raises(
+        InfeasibleError, match=r"books: min 0.1; group text: the ratios that are kept give books nothing"
+    ):
+        made(
+            Domain("web", 100 * B), Domain("books", B, min=0.1), Domain("pairs", 100 * B, group="image"),
+            keep={"text": {"web": 1.0, "books": 0.0}},
+        )  # fmt: skip
+
+
 def test_kept_ratios_stay_and_their_limits_move_to_the_whole_group():
     space = made(
         Domain("web", 100 * B), Domain("books", B, epochs=1), Domain("pairs", 100 * B, group="image"),

@@ -7,7 +7,7 @@ import numpy as np
 from mixtures.domains import Domain, Domains
 from mixtures.laws import FittedExponential
 from mixtures.propose import sample
-from mixtures.tables import Runs
+from mixtures.tables import Runs, write_csv
 
 BUDGET = 10_000_000_000
 NAMES = ("web", "书籍", "code", "math")
@@ -32,15 +32,7 @@ def runs(count: int = 40, noise: float = 0.01, seed: int = 0) -> Runs:
 
 def write(folder: Path, table: Runs) -> None:
     """runs.csv, losses.csv and domains.yaml."""
-    for name, columns, values in (
-        ("runs", table.domains, table.shares),
-        ("losses", table.targets, table.losses),
-    ):
-        rows = [
-            ",".join([run, *map(repr, row.tolist())]) for run, row in zip(table.runs, values, strict=True)
-        ]
-        (folder / f"{name}.csv").write_text(
-            "\n".join([",".join(["run", *columns]), *rows]) + "\n", encoding="utf-8"
-        )
+    write_csv(f"{folder}/runs.csv", table.domains, table.runs, table.shares.tolist())
+    write_csv(f"{folder}/losses.csv", table.targets, table.runs, table.losses.tolist())
     lines = [f"  - {{name: {name}, tokens: 50B, prior: 0.25}}" for name in NAMES]
     (folder / "domains.yaml").write_text("\n".join(["domains:", *lines]) + "\n", encoding="utf-8")

@@ -119,3 +119,15 @@ def test_the_command_says_what_ships_of_each_group(folder: Path):
     assert "Sample by source" in said
     assert "planned" in said
     assert "of 30,000 tokens ship; shares within" in said
+
+
+def test_too_few_tokens_of_long_documents_are_told(folder: Path):
+    one = mixing(folder, "long")
+    locked(folder / "mixture.lock.json", 30_000, web=0.5, zh=0.2, books=0.3)
+    one = replace(one, output=replace(one.output, pack_tokens=4096, min_long_share=0.9))
+    (folder / "long.yaml").write_text(recipe.dumps(one), encoding="utf-8")
+    said = " ".join(winnow("run", "long.yaml", "--workers", "1", cwd=folder).stdout.split())
+    share = ledger.long_share(ledger.open_run(str(folder / "long")))
+    assert 0 < share < 0.9
+    assert f"! long documents hold {100 * share:.1f} % of the tokens, min_long_share asks for 90.0 %" in said
+    assert f"{100 * share:.1f} % of the tokens in documents of half a pack or more" in said

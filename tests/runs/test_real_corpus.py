@@ -1,14 +1,16 @@
 """Shown by 2: the real corpora beside the project through one recipe; the books balance; `why` answers for every kind."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 import zstandard
 
-from pipeline import ledger
+from pipeline import ledger, lock
 from pipeline.ledger.account import account
 from pipeline.ledger.why import Life, Quarantined, by_id
+from pipeline.lock import Group, Lock
 from pipeline.recipe import parse
 from pipeline.run.driver import Settings, run
 from tests import world
@@ -87,3 +89,36 @@ def test_the_same_law_in_the_cut_archive_is_a_duplicate_of_the_whole_one(opened:
     cut = ledger.total([count for count in one.counts if count.source == "cut"])
     taken = ledger.total(one.dropped("exact_duplicates"))
     assert taken.documents >= cut.documents > 50
+
+
+SHARES = {"en": 0.45, "zh": 0.2, "lzh": 0.2, "ko": 0.1, "es": 0.05}
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("budget", "binds"), [(10_000_000, ()), (10**9, ("es",))])
+def test_a_lock_of_five_groups_is_realised_or_what_binds_is_said(
+    opened: ledger.Run, shared: Path, tmp_path: Path, budget: int, binds: tuple[str, ...]
+):
+    folder = Path(opened.store.root).parent
+    shutil.copytree(opened.store.root, tmp_path / "out", copy_function=os.link)
+    groups = {name: Group(share, round(share * budget), 1.0) for name, share in SHARES.items()}
+    lock.write(str(tmp_path / "mixture.lock.json"), Lock(groups, by="lang"))
+    recipe = RECIPE.replace(
+        "{{epochs: {{zh: 1.5, other: 0.25}}}}", f"{{{{mixture: '{tmp_path}/mixture.lock.json', by: lang}}}}"
+    )
+    recipe = recipe.format(corpus=shared / "corpus", folder=folder).replace(
+        f"{folder}/out", f"{tmp_path}/out"
+    )
+    run(parse(recipe), Settings())
+    mixed = ledger.open_run(str(tmp_path / "out"))
+    said = ledger.groups(mixed)
+    assert said
+    assert said.mixed
+    assert said.mixed.binds == binds
+    assert ("there is no more of es at max_epochs 4" in said.said()) == bool(binds)
+    total = mixed.manifest["totals"]["tokens"]
+    assert total <= budget * 1.001
+    largest = max(row["tokens"] or 0 for piece in mixed.pieces for row in mixed.decisions(piece).to_pylist())
+    for one in said.realised:
+        assert abs(one.share - SHARES.get(one.group or "", 0)) <= max(0.005, largest / 2 / total)
+    assert [line.wrong for line in account(mixed) if line.wrong] == []

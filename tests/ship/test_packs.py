@@ -1,6 +1,8 @@
 """Packs against the documents that went in: every token once, at its place, whatever the order of arrival."""
 
 import random
+import subprocess
+import sys
 from collections import defaultdict
 from typing import Any
 
@@ -100,6 +102,7 @@ def test_the_facts_are_those_of_the_packs(pool):
         "documents": len(pool),
         "cut_documents": len(cut),
         "fragments": sum(map(len, cut)),
+        "long_tokens": sum(len(text) for _, _, text in pool if 2 * len(text) >= LENGTH),
         "tokens_by_source": {source: count for source, count in by_source.items() if count},
     }
 
@@ -206,3 +209,18 @@ def test_any_reader_of_parquet_opens_a_shard(tmp_path):
     assert row["spans"] == [
         {"id": (1).to_bytes(16, "big"), "source": "b", "copy": 0, "start": 0, "stop": 3, "at": 0}
     ]
+
+
+@pytest.mark.soak
+def test_ten_million_documents_pack_in_flat_memory():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.ship.packing"], check=True, capture_output=True, text=True
+    )
+    documents, pools, tokens, made, early, peak = map(int, done.stdout.split())
+    print(
+        f"{documents:,} documents, {tokens:,} tokens, {pools} pools: {early:,} MiB after 5 pools, {peak:,} MiB at the end"
+    )
+    assert documents >= 10_000_000
+    assert peak <= 1.1 * early
+    assert peak < 1024
+    assert made <= 1.01 * -(-tokens // 4096)

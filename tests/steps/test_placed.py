@@ -185,7 +185,7 @@ def test_a_statistic_with_a_new_version_makes_a_new_stage(monkeypatch: pytest.Mo
 def test_a_sample_by_a_column_that_nobody_brings_is_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Copies, "by", "licence", raising=False)
     assert place(stages(Copies()), {"licence": pa.string()})
-    with pytest.raises(PlaceError, match="by: unknown column 'licence'; known at this place: .*source"):
+    with pytest.raises(PlaceError, match=r"by: unknown column 'licence'; known at this place: .*source"):
         place(stages(Copies()))
 
 

@@ -2,8 +2,7 @@
 
 Columns: `tokens`, `segments` and `loss` as arrays of fixed shape, `spans` as JSON. Layout, version 2
 (`streaming/base/format/mds/writer.py`): the number of samples, uint32 where each begins and the last one ends, the columns as
-JSON, and the samples: sizes of columns without a fixed one, then all columns in the order of their names. The bytes are those
-that its own writer makes of these samples.
+JSON, and the samples: sizes of columns without a fixed one, then all columns in the order of their names.
 """
 
 import hashlib

@@ -1,0 +1,85 @@
+"""Requests at serving's own engines: in while nothing waits, out on the first that does."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as some
+
+from synth import collect, submit
+from synth.colocated import LOWEST, Engine, Guest, Manners
+from synth.farm import Farm
+from synth.work import Post, work
+from tests.synth import farms
+from tests.synth.conftest import run
+
+ENGINES = some.builds(
+    Engine, waiting=some.integers(0, 5), cache_use=some.floats(0, 1), asleep=some.booleans()
+)
+
+
+def test_a_few_more_at_each_calm_look():
+    ours, seen = 0, []
+    for _ in range(10):
+        ours = Manners(most=7, step=2).admitted(Engine(0, 0.1), ours)
+        seen.append(ours)
+    assert seen[:5] == [2, 4, 6, 7, 7]
+
+
+def test_all_leave_on_the_first_request_that_waits():
+    assert Manners().admitted(Engine(1, 0.1), 16) == 0
+
+
+def test_a_fuller_cache_lets_no_more_in():
+    assert Manners().admitted(Engine(0, 0.59), 4) == 6
+    assert Manners().admitted(Engine(0, 0.6), 4) == 4
+
+
+@given(ENGINES, some.integers(0, 100))
+def test_never_more_than_the_most_nor_a_jump(seen: Engine, ours: int):
+    manners = Manners()
+    admitted = manners.admitted(seen, ours)
+    assert 0 <= admitted <= min(manners.most, ours + manners.step)
+    assert not (admitted and (seen.waiting or seen.asleep))
+
+
+def test_an_engines_metrics_are_read():
+    calm = {"vllm:num_requests_waiting": 0.0, "vllm:kv_cache_usage_perc": 0.25}
+    assert Engine.of(calm) == Engine(0, 0.25)
+    assert Engine.of({**calm, "vllm:engine_sleep_state:awake": 0.0}).asleep
+    assert Engine.of({}).waiting
+
+
+class Crowded(Guest):
+    """Every third look finds a request of serving's waiting."""
+
+    looks, most, yielded = 0, 0, 0
+
+    async def behave(self) -> None:
+        async def gauges() -> dict[str, float]:
+            Crowded.looks += 1
+            waits = float(Crowded.looks % 3 == 0)
+            Crowded.yielded += bool(waits and self.flights)
+            Crowded.most = max(Crowded.most, len(self.flights))
+            assert all(one.said["body"]["priority"] == LOWEST for one in self.flights.values())
+            return {"vllm:num_requests_waiting": waits, "vllm:kv_cache_usage_perc": 0.1}
+
+        self.engine.gauges = gauges  # type: ignore[method-assign]
+        self.manners = Manners(most=5, every_seconds=0.05)
+        await super().behave()
+
+
+def test_a_guest_gives_way_and_still_finishes_all(tmp_path: Path):
+    task = farms.task(
+        tmp_path,
+        Farm(str(tmp_path / "farm")),
+        farms.texts(40),
+        checks={"max_repeated": 1.0, "truncated": True},
+    )
+    submit.run(task)
+    with farms.double() as url:
+        run(work(Post(task.farm, "double", url), farms.QUICK, Crowded))
+    books = collect.collect(task)
+    assert books.balance
+    assert (books.submitted, books.pending, books.dead.total()) == (40, 0, 0)
+    assert Crowded.most <= 5
+    assert Crowded.yielded

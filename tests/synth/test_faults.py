@@ -1,0 +1,94 @@
+"""Everything that goes wrong, at once: the books balance, and each request has exactly one result."""
+
+import os
+import signal
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from pipeline.data import tables
+from synth import collect, segments, submit
+from synth.farm import Farm
+from synth.queue import Letter, open_queue
+from synth.requests import Task
+from tests.synth import farms
+from tests.synth.broker import Broker
+from tests.synth.conftest import run
+from tests.synth.farms import double, texts
+from tests.synth.test_worker import CLEAN, STEPS, documents
+
+PATIENT = 100  # attempts: an engine that answers garbage for seconds may not use them up
+LIMIT_SECONDS = 900
+
+
+@pytest.fixture(params=[2_000, pytest.param(100_000, marks=pytest.mark.soak)])
+def count(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+def test_the_books_balance_whatever_fails(
+    farm: Farm, tmp_path: Path, request: pytest.FixtureRequest, count: int
+):
+    """Three workers; the broker is killed, workers die at every step, letters come twice, one engine hangs and then babbles, a
+    disk fills, workers join and leave.
+    """
+    task = farms.task(tmp_path, farm, texts(count), **CLEAN)
+    submit.run(task)
+    run(send_again(task, count // 20))
+    with ExitStack() as stack:
+        urls = [stack.enter_context(double()) for _ in range(3)]
+        farms.command(urls[1], "hang")
+        stay = {"attempts": PATIENT}
+        stack.enter_context(farms.worker(task, urls[1], **stay))
+        stack.enter_context(farms.worker(task, urls[2], full_seconds=2, **stay))
+        for step in STEPS:
+            with farms.worker(task, urls[0], step, 25, **stay) as process:
+                process.join(120)
+                assert process.exitcode == -signal.SIGKILL
+            if step == STEPS[1]:
+                farms.command(urls[1], "garbage")
+            if step == STEPS[3] and farm.pulsar:
+                broker: Broker = request.getfixturevalue("broker")
+                broker.kill()
+                broker.start()
+        farms.command(urls[1], "ok")
+        leaving = stack.enter_context(farms.worker(task, urls[0], **stay))
+        stack.enter_context(farms.worker(task, urls[0], **stay))
+        wait_for_rows(task, count * 3 // 4)
+        os.kill(leaving.pid or 0, signal.SIGTERM)
+        leaving.join(60)
+        assert leaving.exitcode in (0, -signal.SIGTERM)  # it may have been told before it had begun
+        books = settled(task)
+    assert (books.submitted, books.pending, books.dead.total()) == (count, 0, 0)
+    assert books.accepted + books.rejected["control_tokens"] == count
+    found = [one["request"] for one in documents(task)]
+    assert len(found) == len(set(found)) == books.accepted
+
+
+async def send_again(task: Task, count: int) -> None:
+    """Some letters a second time, as a sender that forgot would."""
+    rows = tables.read(task.store, "requests/000000.parquet").to_pylist()[:count]
+    queue = await open_queue(task.farm, task.job.variant)
+    await queue.send([Letter(one["id"].hex(), one["body"]) for one in rows], "forgetful", 1)
+    await queue.close()
+
+
+def wait_for_rows(task: Task, wanted: int) -> None:
+    until = time.monotonic() + LIMIT_SECONDS
+    while sum(segments.read_tally(task.store, one).rows for one in segments.names(task.store)) < wanted:
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
+def settled(task: Task) -> collect.Books:
+    """The books, once nothing is pending."""
+    wait_for_rows(task, len(collect.submitted(task.store)))
+    until = time.monotonic() + LIMIT_SECONDS
+    while (books := collect.collect(task)).pending:
+        assert books.balance
+        assert time.monotonic() < until, books
+        time.sleep(1)
+    assert books.balance
+    return books

@@ -1,0 +1,275 @@
+"""What a worker promises: committed before acknowledged, nothing lost, one result of each id, and no engine or request stops it."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import zstandard
+
+from synth import collect, segments, submit
+from synth.engine import EngineError
+from synth.farm import Farm
+from synth.queue import open_queue
+from synth.requests import Task
+from synth.ward import Ward
+from synth.work import Post, work
+from synth.worker import Worker
+from tests.synth import farms
+from tests.synth.conftest import run
+from tests.synth.farms import QUICK, double, texts
+
+STEPS = ("received", "journalled", "answered", "written", "published", "acknowledged")
+CLEAN: dict[str, Any] = {"checks": {"max_repeated": 1.0, "truncated": True}}
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Farm:
+    return Farm(str(tmp_path / "farm"))
+
+
+def finish(
+    task: Task, url: str = "", habits: Any = QUICK, make: type[Worker] = Worker, **more: Any
+) -> collect.Books:
+    """Work until the queue is empty, in this process; the books. Without a URL the worker starts a double of its own."""
+    post = Post(task.farm, "double", url, () if url else farms.own_double())
+    run(work(post, habits, make, **more))
+    books = collect.collect(task)
+    assert books.balance
+    return books
+
+
+def test_every_request_has_one_result(tmp_path: Path, farm: Farm):
+    task = farms.task(tmp_path, farm, texts(60), candidates=2, **CLEAN)
+    submit.run(task)
+    with double() as url:
+        books = finish(task, url)
+    assert (books.submitted, books.pending, books.dead.total()) == (120, 0, 0)
+    assert books.accepted + books.rejected.total() == 120
+    assert books.rejected.keys() <= {"control_tokens"}
+
+
+def test_workers_killed_at_every_step_lose_and_double_nothing(tmp_path: Path, farm: Farm):
+    task = farms.task(tmp_path, farm, texts(100), **CLEAN)
+    submit.run(task)
+    with double() as url:
+        for step in STEPS:
+            with farms.worker(task, url, step, 4) as process:
+                process.join(60)
+                assert process.exitcode == -signal.SIGKILL
+        books = finish(task, url)
+    assert (books.submitted, books.pending, books.dead.total()) == (100, 0, 0)
+    found = [row["request"] for row in documents(task)]
+    assert len(found) == len(set(found)) == books.accepted
+
+
+def documents(task: Task) -> list[dict[str, Any]]:
+    rows = []
+    for name in task.store.list("documents"):
+        with zstandard.open(task.store.path(name), "rb") as file:
+            rows += [orjson.loads(line) for line in file.read().splitlines()]
+    return rows
+
+
+def test_a_result_is_committed_before_its_letter_is_acknowledged(tmp_path: Path, farm: Farm):
+    task = farms.task(tmp_path, farm, texts(20), **CLEAN)
+    submit.run(task)
+    seen: list[tuple[str, str]] = []
+    with double() as url:
+        finish(task, url, step=lambda step, identifier: seen.append((step, identifier)))
+    for _, identifier in {one for one in seen if one[0] == "acknowledged"}:
+        assert [step for step, one in seen if one == identifier] == list(STEPS)
+
+
+def test_twins_that_come_while_the_first_is_asked_are_not_asked_again(tmp_path: Path, farm: Farm):
+    task = farms.task(tmp_path, farm, texts(10), **CLEAN)
+    submit.run(task)
+    asked = Counter[str]()
+
+    async def twice() -> None:
+        queue = await open_queue(farm, "double")
+        letters = [one for _ in range(10) if (one := await queue.receive(0))]
+        await queue.send(letters, "twins", 1)
+        await queue.close()
+
+    run(twice())
+    with double() as url:
+        books = finish(
+            task, url, step=lambda step, identifier: asked.update([identifier] * (step == "answered"))
+        )
+    assert set(asked.values()) == {1}
+    assert books.submitted == 10
+    assert books.delivered_again == 0
+
+
+# Engines
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"), [("garbage", "garbage"), ("busy", "engine_busy"), ("refuse", "refused")]
+)
+def test_a_request_that_fails_each_time_is_dead_with_its_reason(
+    tmp_path: Path, farm: Farm, fault: str, reason: str
+):
+    task = farms.task(tmp_path, farm, [*texts(10), *texts(1, f"[[{fault}]]")], **CLEAN)
+    submit.run(task)
+    with double() as url:
+        books = finish(task, url)
+    assert books.dead == {reason: 1}
+    (one,) = collect.dead(task)
+    assert one["attempt"] == (0 if fault == "refuse" else QUICK.attempts - 1)
+
+
+def test_a_request_over_its_deadline_is_tried_again_then_dead(tmp_path: Path, farm: Farm):
+    task = farms.task(tmp_path, farm, [*texts(10), *texts(1, "[[hang]]")], **CLEAN)
+    submit.run(task)
+    with double() as url:
+        books = finish(task, url, replace(QUICK, deadline_seconds=0.5, attempts=2, stall_seconds=60))
+    assert books.dead == {"deadline": 1}
+
+
+def test_a_poisoned_engine_is_started_again_and_its_poison_found(tmp_path: Path, farm: Farm):
+    """The poison kills the engine while others are in hand, then alone: it is dead, they are not."""
+    task = farms.task(tmp_path, farm, [*texts(40), *texts(1, "[[die]]")], **CLEAN)
+    submit.run(task)
+    books = finish(task)
+    assert books.dead == {"killed_engine": 1}
+    assert collect.dead(task)[0]["custom_id"].endswith(":41")
+
+
+@pytest.mark.parametrize("mode", ["hang", "sleep"])
+def test_an_engine_that_hangs_or_sleeps_is_left_alone_until_it_answers(tmp_path: Path, farm: Farm, mode: str):
+    """It serves its pages all the while; nobody dies of it."""
+    task = farms.task(tmp_path, farm, texts(30), **CLEAN)
+    submit.run(task)
+
+    async def body() -> None:
+        with double() as url:
+            await asyncio.to_thread(farms.command, url, mode)
+            habits = replace(QUICK, stall_seconds=0.5)
+            working = asyncio.create_task(work(Post(farm, "double", url), habits))
+            await asyncio.sleep(2.5)
+            assert not working.done()
+            await asyncio.to_thread(farms.command, url, "ok")
+            await working
+
+    run(body())
+    books = collect.collect(task)
+    assert (books.dead.total(), books.pending) == (0, 0)
+
+
+def test_an_engine_of_another_model_is_refused(tmp_path: Path, farm: Farm):
+    submit.run(farms.task(tmp_path, farm, texts(1)))
+    with double(model="other") as url, pytest.raises(EngineError, match="serves other, not double"):
+        run(work(Post(farm, "double", url)))
+
+
+def test_no_engine_is_refused(tmp_path: Path, farm: Farm):
+    submit.run(farms.task(tmp_path, farm, texts(1)))
+    with pytest.raises(EngineError, match="no OpenAI server answers"):
+        run(work(Post(farm, "double", "http://127.0.0.1:9")))
+
+
+# Poison
+
+
+def test_a_request_that_kills_its_worker_kills_no_second_one(tmp_path: Path, farm: Farm):
+    """A worker dies of it. The next asks what the dead one held through a child, which dies in its place."""
+    task = farms.task(tmp_path, farm, [*texts(1, "poison"), *texts(5)], **CLEAN)
+    submit.run(task)
+    (tmp_path / "ward.py").write_text(WARD)
+    with double() as url:
+        with farms.worker(task, url, "answered", 1) as process:
+            process.join(60)
+            assert process.exitcode == -signal.SIGKILL
+        books = finish(task, url, ward=Ward(url, (sys.executable, str(tmp_path / "ward.py"))))
+    assert books.dead == {"killed_engine": 1}
+    assert books.pending == 0
+
+
+WARD = """
+import sys
+print(flush=True)
+for line in sys.stdin:
+    if "poison" in line:
+        sys.exit(3)
+    number = int(line.split(",")[0].split(":")[1])
+    answer = '{"text":"fine words all of them","thought":"","finish":"stop","prompt_tokens":1,"completion_tokens":1}'
+    print(f'{{"n":{number},"answer":{answer}}}', flush=True)
+"""
+
+
+# The store
+
+
+def test_a_full_disk_stops_the_asking_and_loses_nothing(tmp_path: Path, farm: Farm):
+    task = farms.task(tmp_path, farm, texts(60), **CLEAN)
+    submit.run(task)
+    farms.FULL_UNTIL[0] = time.monotonic() + 3
+    with double() as url:
+        books = finish(task, url, make=farms.FullDisk)
+    assert (books.pending, books.dead.total(), books.delivered_again) == (0, 0, 0)
+
+
+def test_a_store_that_cannot_be_written_is_refused_at_once(tmp_path: Path, farm: Farm):
+    submit.run(farms.task(tmp_path, farm, texts(1)))
+    (tmp_path / "farm/tmp").touch()
+    with pytest.raises(EngineError, match="results cannot be written here"):
+        run(work(Post(farm, "double", "http://127.0.0.1:9")))
+
+
+# Leaving
+
+
+def test_a_preempted_worker_gives_back_what_is_unfinished_and_commits_the_rest(tmp_path: Path, farm: Farm):
+    """SIGTERM with requests at a slow engine: gone within its yield, its results kept, the others waiting for the next worker."""
+    slow = [*texts(8), *texts(8, "[[hang]]")]
+    task = farms.task(tmp_path, farm, slow, **CLEAN)
+    submit.run(task)
+    with double() as url, farms.worker(task, url) as process:
+        wait_for(
+            lambda: sum(segments.read_tally(task.store, one).rows for one in segments.names(task.store)) == 8
+        )
+        begin = time.monotonic()
+        os.kill(process.pid or 0, signal.SIGTERM)
+        process.join(60)
+        assert process.exitcode == 0
+        assert time.monotonic() - begin < QUICK.max_yield_seconds + 10
+    books = collect.collect(task)
+    assert (books.pending, books.dead.total()) == (8, 0)
+    assert os.listdir(f"{farm.store}/journal") == []
+
+    async def left() -> list[tuple[int, int]]:
+        queue = await open_queue(farm, "double")
+        found = [(one.attempt, one.crashes) for _ in range(9) if (one := await queue.receive(0.2))]
+        await queue.close()
+        return found
+
+    assert run(left()) == [(0, 0)] * 8
+
+
+def wait_for(found: Any, seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_a_worker_that_is_to_finish_takes_nothing_more_and_finishes_what_it_has(tmp_path: Path, farm: Farm):
+    task = farms.task(tmp_path, farm, texts(200), **CLEAN)
+    submit.run(task)
+    with double(rate=60) as url, farms.worker(task, url) as process:
+        wait_for(lambda: segments.names(task.store))
+        os.kill(process.pid or 0, signal.SIGUSR1)
+        process.join(60)
+        assert process.exitcode == 0
+    books = collect.collect(task)
+    assert 0 < books.pending < 200
+    assert books.accepted + books.rejected.total() + books.pending == 200
