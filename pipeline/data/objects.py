@@ -63,6 +63,13 @@ class ObjectStore:
     def size(self, name: str) -> int:
         return int(head(self.path(name))["size"])
 
+    def changed(self, name: str) -> float:
+        return float(head(self.path(name))["last_modified"].timestamp())
+
+    def touch(self, name: str) -> None:
+        """An object of no bytes, which need not be there."""
+        self.replace(b"", name)
+
     def open(self, name: str) -> pa.NativeFile:
         """A published file: each read is one request, for just the bytes asked for."""
         return pa.PythonFile(Ranges(self.path(name)), mode="r")

@@ -58,7 +58,8 @@ def open_run(folder: str) -> Run:
     """The run whose manifest lies in a folder."""
     store = store_at(folder)
     if not store.exists(MANIFEST):
-        what = "no manifest: the run was not finished; run it again" if store.top() else "no such folder"
+        there = os.path.isdir(folder) or store.top()
+        what = "no manifest: the run was not finished; run it again" if there else "no such folder"
         raise LedgerError(f"{folder}: {what}")
     manifest = json.loads(store.read(MANIFEST))
     facts = manifest["run"]

@@ -5,13 +5,11 @@ published before the last run began was reused by it.
 """
 
 import html
-import os
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline import charts, page
 from pipeline.data import receipts
-from pipeline.data.store import LocalStore
 from pipeline.ledger import Run
 from pipeline.recipe import show
 from pipeline.run.folder import began
@@ -51,14 +49,12 @@ class Step:
 
 
 def gather(run: Run) -> dict[str, Step]:
-    """By kind of step; nothing of a run in a bucket, which keeps no dates of ours."""
-    if not isinstance(run.store, LocalStore):
-        return {}
+    """By kind of step. A folder that no run of this version began has no start: everything counts as made."""
     start, steps = began(run.store), dict[str, Step]()
     for folder in STEPS:
         step = steps[folder] = Step()
         for name in run.store.list(f"{receipts.FOLDER}/{folder}"):
-            step.add(os.stat(run.store.path(name)).st_mtime, start)
+            step.add(run.store.changed(name), start)
     return steps
 
 

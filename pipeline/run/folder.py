@@ -1,12 +1,11 @@
 """The output folder: ours alone while a run writes, and refused when it is somebody else's, of another layout, or in use."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from pipeline.data.schemas import SCHEMA_VERSION
-from pipeline.data.store import LOCK, TEMPORARY, LocalStore, Store
+from pipeline.data.store import LOCK, TEMPORARY, Store
 
 MARKER = "winnow.json"  # says that a folder is ours, and its schema
 
@@ -24,14 +23,13 @@ def locked(store: Store) -> Iterator[None]:
 
 
 def note_start(store: Store) -> None:
-    """Date the lock: what is older was there before the run that begins now. Buckets have no dates of ours."""
-    if isinstance(store, LocalStore):
-        os.utime(store.path(LOCK))
+    """Date the lock: what is older was there before the run that begins now."""
+    store.touch(LOCK)
 
 
-def began(store: LocalStore) -> float:
-    """When the last run that had something to do began, in seconds of the disk's clock."""
-    return os.stat(store.path(LOCK)).st_mtime
+def began(store: Store) -> float:
+    """When the last run that had something to do began, in seconds of the store's clock."""
+    return store.changed(LOCK)
 
 
 def claim(store: Store) -> AbstractContextManager[object]:
