@@ -50,7 +50,7 @@ def harms() -> Iterator[Any]:
         yield pytest.param(kind, cut, marks=pytest.mark.soak if kind != "documents/" else ())
 
 
-@pytest.mark.parametrize(("kind", "harm"), harms())
+@pytest.mark.parametrize(("kind", "harm"), list(harms()))
 def test_what_is_damaged_is_named_and_made_anew(folder: Path, kind: str, harm: Callable[[Path], None]):
     out = folder / "out"
     before = world.listing(out)
