@@ -136,7 +136,7 @@ def held_back(seen: Seen, limits: Limits) -> Iterator[str]:
     """Why now is no time to grow, though there is room."""
     if seen.strained:
         yield "serving's requests wait, or its latency is above the objective"
-    if blind_minutes(seen.loads):
+    if not seen.loads or blind_minutes(seen.loads):
         yield "serving's load is not known"
     if seen.minutes_since_growth < limits.settle_minutes:
         yield f"the last growth was {seen.minutes_since_growth:.0f} min ago, {limits.settle_minutes:g} must lie between two"
