@@ -11,6 +11,7 @@ Rules and their reasons (measured on Pulsar 4.0.8 with client 3.13):
 import asyncio
 import json
 import ssl
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Sequence
@@ -36,8 +37,15 @@ HANDED_BACK_MILLISECONDS = 1_000
 BIG = 4 << 20  # bytes; the broker takes 5 MiB with its own fields
 
 
+STARTING_SECONDS = 60.0  # that a broker is given which answers but cannot serve yet, as after a restart
+
+
 class AbsentError(QueueError):
     """The broker has no such thing."""
+
+
+class StartingError(QueueError):
+    """The broker answers that it cannot serve."""
 
 
 async def open_pulsar(broker: Pulsar, variant: str, create: bool) -> "PulsarQueue":
@@ -63,6 +71,18 @@ def topic(broker: Pulsar, variant: str, lane: str) -> str:
 
 def admin(broker: Pulsar, method: str, path: str, body: Any = None) -> Any:
     """The answer of the admin API; None where it has nothing to say or the thing is there already. Raises QueueError."""
+    until = time.monotonic() + STARTING_SECONDS
+    while True:
+        try:
+            return ask(broker, method, path, body)
+        except StartingError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(1)
+
+
+def ask(broker: Pulsar, method: str, path: str, body: Any = None) -> Any:
+    """`admin`, once."""
     request = urllib.request.Request(f"{broker.admin.rstrip('/')}/admin/v2/{path}", method=method)  # noqa: S310  # the farm's own
     request.add_header("Content-Type", "application/json")
     if token := broker.token():
@@ -77,7 +97,7 @@ def admin(broker: Pulsar, method: str, path: str, body: Any = None) -> Any:
         with error:  # it holds the connection
             if error.code == 409:
                 return None
-            kind = AbsentError if error.code == 404 else QueueError
+            kind = {404: AbsentError}.get(error.code, QueueError if error.code < 500 else StartingError)
             raise kind(refusal(broker, error, path)) from error
     except OSError as error:
         raise QueueError(

@@ -6,13 +6,15 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from pipeline import forms
 from synth import queue_pulsar
-from synth.farm import Farm
+from synth.farm import Farm, Pulsar
 from synth.queue import Counts, Letter, Queue, QueueError, open_queue
 from tests.synth import farms
 from tests.synth.broker import Broker
@@ -244,3 +246,33 @@ def test_letters_outlive_a_kill_of_the_broker(broker: Broker, tmp_path: Path):
         await queue.close()
 
     run(body(), 400)
+
+
+class Restarting(BaseHTTPRequestHandler):
+    """Answers as a broker whose storage is not back yet: twice that it cannot serve, then what was asked."""
+
+    left = 2
+
+    def do_GET(self) -> None:
+        type(self).left -= 1
+        body = b'["standalone"]' if self.left < 0 else b"not enough bookies"
+        self.send_response(200 if self.left < 0 else 500)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_broker_that_is_starting_is_waited_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(queue_pulsar.time, "sleep", lambda _: None)
+    with HTTPServer(("127.0.0.1", 0), Restarting) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        broker = Pulsar("pulsar://127.0.0.1:1", f"http://127.0.0.1:{server.server_port}")
+        assert queue_pulsar.admin(broker, "GET", "clusters") == ["standalone"]
+        Restarting.left = 10**6
+        monkeypatch.setattr(queue_pulsar, "STARTING_SECONDS", 0.0)
+        with pytest.raises(queue_pulsar.StartingError, match="not enough bookies"):
+            queue_pulsar.admin(broker, "GET", "clusters")
+        server.shutdown()
