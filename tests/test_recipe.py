@@ -453,13 +453,12 @@ def test_the_table_names_every_shipped_stage_as_its_class_would():
     for name, place in STAGES.items():
         kind = stage_class(place)
         assert default_name(kind) == name
-        where = {"source": "web"} if getattr(kind, "scoped", False) else {}
-        assert Stage(kind(), where=where).rule == kind()
+        assert Stage(kind()).rule == kind()
 
 
 def test_a_rule_that_drops_all_it_speaks_of_needs_a_where():
     with pytest.raises(ValueError, match="drop: needs a `where`, or it would drop everything"):
-        Stage(stage_class(STAGES["drop"])())
+        Recipe([Input("web", "raw/")], [stage_class(STAGES["drop"])()], Output("out", "tokenizer.json"))
 
 
 def test_importing_recipes_loads_nothing_heavy():

@@ -115,8 +115,6 @@ class Stage:
     def __post_init__(self) -> None:
         _check_shape(self.rule)
         _fill(self, where=limits(self.where), name=self.name or default_name(type(self.rule)))
-        if getattr(self.rule, "scoped", False) and not self.where:
-            raise ValueError(f"{self.name}: needs a `where`, or it would drop everything")
 
 
 @dataclass(frozen=True)
@@ -196,6 +194,9 @@ def contradictions(
             if one and one.name in names:
                 yield (part, index), f"{one.name}: two {part} have this name; give one of them a `name:`"
             names |= {one.name} if one else set()
+    for index, one in enumerate(stages):
+        if one and getattr(one.rule, "scoped", False) and not one.where:
+            yield ("stages", index), f"{one.name}: needs a `where`, or it would drop everything"
     samples = [(index, one.name) for index, one in enumerate(stages) if one and hasattr(one.rule, "copies")]
     for index, name in samples[1:]:
         yield ("stages", index), f"{name}: is the second stage that gives copies; keep one"
