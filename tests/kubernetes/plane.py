@@ -35,7 +35,7 @@ def built() -> Path:
     return cache
 
 
-def wait(what: str, done: Callable[[], Any], seconds: float = 120) -> Any:
+def wait(what: str, done: Callable[[], Any], seconds: float = 180) -> Any:
     """What `done` gives once it is true."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
