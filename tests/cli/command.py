@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,16 @@ def running(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+
+
+def loaded(*arguments: str, among: Sequence[str]) -> list[str]:
+    """Which of these modules are loaded when a command has answered."""
+    code = f"import sys; from pipeline.cli import main\ntry: main({list(arguments)!r})\nexcept SystemExit: pass\n"
+    code += f"print(*[name for name in {list(among)!r} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()[-1].split()
 
 
 def make(folder: Path, out: str = "out") -> Path:

@@ -9,8 +9,8 @@ import pytest
 from pipeline.engines import cluster
 from pipeline.engines.cluster import Cluster
 from pipeline.run.driver import Settings, run
-from tests import plain, world
-from tests.cli.command import make, winnow
+from tests import world
+from tests.cli.command import winnow
 
 pytestmark = pytest.mark.engine("Flink")
 
@@ -20,17 +20,6 @@ def flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = str(tmp_path_factory.mktemp("flink"))
     yield cluster.up(folder)
     cluster.down(folder)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("world"))
-
-
-@pytest.fixture(scope="module")
-def undisturbed(folder: Path) -> dict[str, Any]:
-    plain.run(world.recipe(folder, "undisturbed"))
-    return world.digests(folder / "undisturbed")
 
 
 def test_through_the_job_server_and_the_engines_own_shuffle(

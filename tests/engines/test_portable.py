@@ -16,23 +16,12 @@ import pytest
 
 from pipeline.engines.cluster import free_ports, listens
 from pipeline.run.driver import Settings, run
-from tests import plain, world
+from tests import world
 from tests.buckets import go_program
-from tests.cli.command import ENVIRONMENT, make, winnow
+from tests.cli.command import ENVIRONMENT, winnow
 
 PRISM = "github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0"
 WAYS = pytest.mark.parametrize("exchange", ["files", "engine"])
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("world"))
-
-
-@pytest.fixture(scope="module")
-def undisturbed(folder: Path) -> dict[str, Any]:
-    plain.run(world.recipe(folder, "undisturbed"))
-    return world.digests(folder / "undisturbed")
 
 
 @pytest.mark.real("Prism")

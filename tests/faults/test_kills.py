@@ -64,22 +64,27 @@ SETTINGS = Settings(piece_bytes=1 << 15)
 
 
 @dataclass(frozen=True)
-class DyingStore(LocalStore):
-    """Kills its process when the second name of a kind (the first of those in ONCE) is about to be published, or just was."""
+class Dying:
+    """Of a store: it kills its process when the second name of a kind (the first of those in ONCE) is about to be published, or
+    just was.
+    """
 
     kind: str = ""
     after: bool = False
 
+    def replace(self, data: bytes, name: str) -> None:
+        die(self, name, after=False)
+        super().replace(data, name)  # type: ignore[misc]  # the store's
+        die(self, name, after=True)
+
+
+@dataclass(frozen=True)
+class DyingStore(Dying, LocalStore):
     def publish(self, temporary: str, name: str) -> bool:
         die(self, name, after=False)
         won = super().publish(temporary, name)
         die(self, name, after=True)
         return won
-
-    def replace(self, data: bytes, name: str) -> None:
-        die(self, name, after=False)
-        super().replace(data, name)
-        die(self, name, after=True)
 
 
 def die(store: Any, name: str, *, after: bool) -> None:

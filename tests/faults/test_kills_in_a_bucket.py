@@ -13,28 +13,18 @@ from pipeline.data.objects import ObjectStore
 from pipeline.recipe import Recipe
 from tests import plain, world
 from tests.buckets import Bucket
-from tests.faults.test_kills import KINDS, SETTINGS, die, run_with
+from tests.faults.test_kills import KINDS, SETTINGS, Dying, die, run_with
 
 FEW = ("receipts/ingest/", "shards/")
 
 
 @dataclass(frozen=True)
-class DyingObjects(ObjectStore):
-    """Kills its process when the second name of a kind (the first of some) is about to be published, or just was."""
-
-    kind: str = ""
-    after: bool = False
-
+class DyingObjects(Dying, ObjectStore):
     def create(self, data: bytes | Path, name: str) -> bool:
         die(self, name, after=False)
         won = super().create(data, name)
         die(self, name, after=True)
         return won
-
-    def replace(self, data: bytes, name: str) -> None:
-        die(self, name, after=False)
-        super().replace(data, name)
-        die(self, name, after=True)
 
 
 def there(environment: dict[str, str], one: Recipe, store: ObjectStore) -> None:
