@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "winnow" / __version__
 
 
 def trainers_python() -> str:
@@ -21,8 +22,7 @@ def trainers_python() -> str:
 
 def python_with(name: str, group: list[str]) -> str:
     """An interpreter with these requirements; installed when it is not there, and again when they have changed."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "winnow" / __version__
-    folder = cache / f"{name}-{hashlib.sha256(str(group).encode()).hexdigest()[:8]}"
+    folder = CACHE / f"{name}-{hashlib.sha256(str(group).encode()).hexdigest()[:8]}"
     python, done = folder / "bin" / "python", folder / "installed"
     if not done.exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
