@@ -40,12 +40,17 @@ def machine() -> dict[str, object]:
 
 def versions() -> dict[str, str]:
     pinned = [requirements[0].split("==") for requirements in ENVIRONMENTS.values() if requirements]
-    return {name: version(name) for name in OWN} | {name: found for name, found in pinned}
+    return {name: version(name) for name in OWN} | dict(pinned)
 
 
 def main(mode: str, chosen: list[str]) -> None:
     begin, known = time.monotonic(), table.known()
-    run: table.Run = {"mode": mode, "date": datetime.now(UTC).date().isoformat(), "machine": machine(), "versions": versions()}
+    run: table.Run = {
+        "mode": mode,
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine(),
+        "versions": versions(),
+    }
     run |= {"rows": [], "figures": []}
 
     def say(text: str, style: str = "") -> None:
@@ -64,7 +69,10 @@ def main(mode: str, chosen: list[str]) -> None:
                     say(f"{peer['name']} was not run: {peer['not_run']}", "yellow")
             run["rows"].append(row)
     for figure in whole_runs.all_of(mode) if not chosen else ():
-        say(f"{figure['what']}: {figure['value']} {figure.get('goal', '')}", "" if figure.get("met", True) else "yellow")
+        say(
+            f"{figure['what']}: {figure['value']} {figure.get('goal', '')}",
+            "" if figure.get("met", True) else "yellow",
+        )
         run["figures"].append(figure)
     run["minutes"] = (time.monotonic() - begin) / 60
     if mode in ("bench", "full") and not chosen:

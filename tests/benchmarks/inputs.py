@@ -6,6 +6,7 @@ stands for another one throughout. So each copy has the corpus's lengths, lines,
 no document of it is a near duplicate of one in another copy. Sixteen copies of both languages are 1 GB.
 """
 
+import ast
 import gzip
 import hashlib
 import io
@@ -38,7 +39,7 @@ ONE_IN = 6
 LONG = 40_000  # bytes
 TINY = 20  # documents
 PAGES = 4.3  # MB of all pages
-END_TOKEN = "<|endoftext|>"  # noqa: S105  # no password
+END_TOKEN = "<|endoftext|>"  # no password
 VOCABULARY = 64_000
 WORDS = (  # how Qwen2's tokenizer.json cuts words
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -86,10 +87,11 @@ def together(inputs: Sequence[Input]) -> Input:
 
 @cache
 def folder() -> Path:
-    """Below the cache, by this file's text. FileNotFoundError where there are no corpora."""
+    """Below the cache, by this file's code. FileNotFoundError where there are no corpora."""
     if not (SHARED / "corpus").is_dir():
         raise FileNotFoundError(f"{SHARED}: the benchmarks read the corpora there, and it is no folder")
-    place = CACHE / f"bench-inputs-{hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]}"
+    code = ast.dump(ast.parse(Path(__file__).read_text(encoding="utf-8")))
+    place = CACHE / f"bench-inputs-{hashlib.sha256(code.encode()).hexdigest()[:8]}"
     place.mkdir(parents=True, exist_ok=True)
     return place
 
@@ -243,8 +245,8 @@ def benchmarks() -> list[str]:
 
 def questions() -> str:
     """A file of [question, answer] pairs of every benchmark, for tools that do not read benchmarks."""
-    from pipeline.measures.benchmarks import Fields, benchmark
     from pipeline.data.files import content
+    from pipeline.measures.benchmarks import Fields, benchmark
 
     path = folder() / "questions.json"
     if not path.exists():

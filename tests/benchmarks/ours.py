@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from hashlib import blake2b
 from importlib import import_module
@@ -28,10 +27,11 @@ Facts = dict[str, Any]
 def reading(job: Job) -> Iterator[Any]:
     """The documents of all files, batch by batch, as a run reads them."""
     from pipeline.readers import Extent, Reading, read
+    from pipeline.steps.ingest import open_file
 
     for path in job["files"]:
         reading = Reading("web", "web", job["form"])
-        for one in read(Extent(path, os.path.basename(path)), reading, lambda path: open(path, "rb")):
+        for one in read(Extent(path, os.path.basename(path)), reading, open_file):
             yield one.documents
 
 
@@ -62,7 +62,9 @@ def rules(job: Job) -> Facts:
     for batch in batches(job):
         columns, segmented = columns_of(chosen, batch)
         reasons = judge(chosen, columns)
-        kept += sum(all(row) for row in zip(*(reason.is_null().to_pylist() for reason in reasons), strict=True))
+        kept += sum(
+            all(row) for row in zip(*(reason.is_null().to_pylist() for reason in reasons), strict=True)
+        )
         documents, apart = documents + batch.num_rows, apart + segmented
     return {"documents": documents, "kept": kept, "apart": apart}
 
@@ -178,7 +180,13 @@ def bare(job: Job) -> Facts:
     from pipeline.ship.packs import pack
     from pipeline.ship.tokenize import load
 
-    encoder, key, seen, rows, held = load(job["tokenizer"], END_TOKEN), TextKey(), set[bytes](), list[pa.Table](), 0
+    encoder, key, seen, rows, held = (
+        load(job["tokenizer"], END_TOKEN),
+        TextKey(),
+        set[bytes](),
+        list[pa.Table](),
+        0,
+    )
     facts = {"documents": 0, "kept": 0, "tokens": 0}
     for batch in reading(job):
         keys = key(batch).column(0).to_pylist()
@@ -186,7 +194,9 @@ def bare(job: Job) -> Facts:
         kept = batch.filter(pa.array(fresh))
         tokens = encoder.encode(kept["text"])
         copy = pa.array(np.zeros(len(tokens), np.int32))
-        rows.append(pa.table([kept["id"], kept["source"], copy, tokens], names=["id", "source", "copy", "tokens"]))
+        rows.append(
+            pa.table([kept["id"], kept["source"], copy, tokens], names=["id", "source", "copy", "tokens"])
+        )
         facts = {"documents": facts["documents"] + len(keys), "kept": facts["kept"] + len(tokens), "tokens": facts["tokens"] + len(tokens.values)}  # fmt: skip
         held += len(tokens.values)
         if held > 64_000_000:
@@ -199,7 +209,9 @@ def bare(job: Job) -> Facts:
 def recipe(job: Job, stages: list[str]) -> str:
     """A recipe over the job's files."""
     fields = {
-        "inputs": [{"source": "web", "name": f"web-{index}", "path": path} for index, path in enumerate(job["files"])],
+        "inputs": [
+            {"source": "web", "name": f"web-{index}", "path": path} for index, path in enumerate(job["files"])
+        ],
         "stages": stages,
         "output": {"path": f"{job['folder']}/out", "tokenizer": job["tokenizer"], "pack_tokens": 4096},
     }
@@ -211,7 +223,9 @@ def winnow(job: Job, text: str) -> Facts:
     (Path(job["folder"]) / "recipe.yaml").write_text(text, encoding="utf-8")
     command = [sys.executable, "-c", "from pipeline.cli import main; main()", "run", "recipe.yaml", "--workers", str(job.get("workers", 1))]  # fmt: skip
     root = str(Path(__file__).resolve().parents[2])
-    subprocess.run(command, cwd=job["folder"], check=True, stdout=sys.stderr, env={**os.environ, "PYTHONPATH": root})
+    subprocess.run(
+        command, cwd=job["folder"], check=True, stdout=sys.stderr, env={**os.environ, "PYTHONPATH": root}
+    )
     manifest = json.loads((Path(job["folder"]) / "out/manifest.json").read_text())
     return facts_of(manifest, Path(job["folder"]) / "out")
 
@@ -221,7 +235,9 @@ def facts_of(manifest: dict[str, Any], out: Path) -> Facts:
 
     run = ledger.open_run(str(out))
     total = sum(piece.rows for piece in run.pieces)
-    kept = sum(pc.sum(pc.greater(run.decisions(piece, ["copies"])["copies"], 0)).as_py() or 0 for piece in run.pieces)
+    kept = sum(
+        pc.sum(pc.greater(run.decisions(piece, ["copies"])["copies"], 0)).as_py() or 0 for piece in run.pieces
+    )
     tokens = sum(shard["tokens"] for shard in manifest["shards"]) if "shards" in manifest else 0
     return {"documents": total, "kept": kept, "tokens": tokens}
 

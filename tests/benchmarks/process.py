@@ -16,7 +16,7 @@ import psutil
 from tests.benchmarks import inputs
 
 ROOT = Path(__file__).resolve().parents[2]
-ONE_CORE = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "ARROW_NUM_THREADS")} | {
+ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "ARROW_NUM_THREADS"), "1") | {
     "TOKENIZERS_PARALLELISM": "false",
     "HF_HUB_OFFLINE": "1",
     "PYTHONPATH": str(ROOT),
@@ -31,7 +31,7 @@ class Cost(NamedTuple):
     facts: dict[str, Any]  # what the program said last
 
 
-class Failed(RuntimeError):
+class FailedError(RuntimeError):
     """A program ended with an error; the message ends in what it said."""
 
 
@@ -39,7 +39,9 @@ def measure(command: Sequence[str | Path], cwd: str | Path = ROOT) -> Cost:
     """Run it to its end. Its facts are the JSON of the last line that it prints."""
     before, begin, memory = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic(), 0.0
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(command, cwd=cwd, stdout=out, stderr=errors, env={**os.environ, **ONE_CORE})
+        process = subprocess.Popen(
+            command, cwd=cwd, stdout=out, stderr=errors, env={**os.environ, **ONE_CORE}
+        )
         while process.poll() is None:
             memory = max(memory, held(process.pid))
             time.sleep(EVERY)
@@ -47,7 +49,9 @@ def measure(command: Sequence[str | Path], cwd: str | Path = ROOT) -> Cost:
         out.seek(0)
         errors.seek(0)
         if process.returncode:
-            raise Failed(f"{' '.join(map(str, command))}\n{errors.read().decode(errors='replace')[-2000:]}")
+            raise FailedError(
+                f"{' '.join(map(str, command))}\n{errors.read().decode(errors='replace')[-2000:]}"
+            )
         lines = out.read().decode().strip().splitlines()
     facts = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
     return Cost(sum(after[:2]) - sum(before[:2]), wall, memory, facts)

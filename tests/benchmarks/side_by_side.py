@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.benchmarks import inputs
 from tests.benchmarks.inputs import Input
-from tests.benchmarks.process import Cost, Failed, job, measure
+from tests.benchmarks.process import Cost, FailedError, job, measure
 from tests.benchmarks.table import key_of
 from tests.benchmarks.works import ENVIRONMENTS, Peer, Work
 from tests.trainers.environment import python_with
@@ -52,27 +52,44 @@ class Program:
     form: str
 
     def run(self, given: Input) -> Cost:
-        fields: dict[str, Any] = {"documents": given.documents, "benchmarks": inputs.benchmarks(), "questions": inputs.questions()}
-        fields |= {"language": self.language, "form": self.form, "tokenizer": inputs.tokenizer(), "model": inputs.language_model()}
+        fields: dict[str, Any] = {
+            "documents": given.documents,
+            "benchmarks": inputs.benchmarks(),
+            "questions": inputs.questions(),
+        }
+        fields |= {
+            "language": self.language,
+            "form": self.form,
+            "tokenizer": inputs.tokenizer(),
+            "model": inputs.language_model(),
+        }
         with job(self.work, given, **fields) as path:
             cost = measure([*self.command, path])
             labels = path.with_name("labels.json")
             if labels.exists():
                 cost.facts["labels"] = json.loads(labels.read_text())
         if cost.facts.get("documents", given.documents) != given.documents:
-            raise Failed(f"{self.work}: {cost.facts['documents']} of {given.documents} documents came through")
+            raise FailedError(
+                f"{self.work}: {cost.facts['documents']} of {given.documents} documents came through"
+            )
         return cost
 
 
 def rows_of(work: Work, mode: Mode, known: dict[str, Row]) -> Iterator[Row]:
     """A row a language. `known`: earlier rows; when in haste, what starting costs is taken from them."""
-    for language in work.goal:
+    for language in work.in_haste if mode.haste else work.languages:
         yield row_of(work, language, mode, known.get(key_of({"work": work.name, "language": language})))
 
 
 def row_of(work: Work, language: str, mode: Mode, known: Row | None) -> Row:
     ours = Program(OURS, work.work, language, work.form)
-    row: Row = {"work": work.name, "language": language, "unit": work.unit, "goal": work.goal[language], "times": work.times}
+    row: Row = {
+        "work": work.name,
+        "language": language,
+        "unit": work.unit,
+        "goal": work.goal[language],
+        "times": work.times,
+    }
     nothing = work.source(language, 0, work.form)
     given = work.source(language, min(mode.most, work.quick if mode.haste else work.megabytes), work.form)
     start = known["ours"]["start"] if mode.haste and known else started(ours, nothing, mode)
@@ -84,7 +101,9 @@ def row_of(work: Work, language: str, mode: Mode, known: Row | None) -> Row:
             costs.append(ours.run(given))
     costs += [ours.run(given) for _ in range(mode.ours - len(costs))]
     row["ours"] = figures(costs, given, nothing, start)
-    row["facts"] = {name: fact for name, fact in costs[0].facts.items() if name not in ("labels", "digest", "apart")}
+    row["facts"] = {
+        name: fact for name, fact in costs[0].facts.items() if name not in ("labels", "digest", "apart")
+    }
     row["peers"] = [{name: fact for name, fact in one.items() if name != "facts"} for one in theirs]
     if work.check and "facts" in theirs[0]:
         most = work.peers[0].quick if mode.haste else work.peers[0].megabytes
@@ -95,7 +114,9 @@ def row_of(work: Work, language: str, mode: Mode, known: Row | None) -> Row:
 
 def peer_row(work: Work, peer: Peer, language: str, mode: Mode, known: Row | None) -> Row:
     """The figures of one peer, or why it was not run."""
-    before = next((one for one in (known or {}).get("peers", ()) if one["name"] == peer.name and "start" in one), None)
+    before = next(
+        (one for one in (known or {}).get("peers", ()) if one["name"] == peer.name and "start" in one), None
+    )
     try:
         requirements = ENVIRONMENTS[peer.name]
         python = python_with(f"bench-{peer.name}", list(requirements)) if requirements else sys.executable
@@ -108,7 +129,10 @@ def peer_row(work: Work, peer: Peer, language: str, mode: Mode, known: Row | Non
         if peer.larger and mode.larger:
             more = work.source(language, peer.larger, peer.form)
             row["larger"] = figures([program.run(more)], more, nothing, start)
-    except (Failed, OSError) as error:  # OSError: no program; CalledProcessError below is what an install raises
+    except (
+        FailedError,
+        OSError,
+    ) as error:  # OSError: no program; CalledProcessError below is what an install raises
         return {"name": peer.name, "not_run": str(error)[-500:]}
     return row
 
@@ -126,7 +150,7 @@ def spent(cost: Cost) -> float:
 def figures(costs: list[Cost], given: Input, nothing: Input, start: float) -> Row:
     """Medians. `rate`: MB a CPU second beyond what starting costs."""
     cpu = median(map(spent, costs))
-    rate = (given.bytes - nothing.bytes) / 1e6 / max(cpu - start, 1e-9)
+    rate = (given.bytes - nothing.bytes) / 1e6 / max(cpu - start, 0.01)
     return {
         "rate": round(rate, 4),
         "cpu": round(cpu, 2),

@@ -72,9 +72,15 @@ def theirs(row: Row) -> str:
         if "not_run" in peer:
             said.append(f"{peer['name']}: not run")
         else:
-            more = f", on {peer['larger']['megabytes']:.0f} MB {number(peer['larger']['rate'])}" if "larger" in peer else ""
+            more = (
+                f", on {peer['larger']['megabytes']:.0f} MB {number(peer['larger']['rate'])}"
+                if "larger" in peer
+                else ""
+            )
             times = ratio(row, peer["name"])
-            said.append(f"{peer['name']} {number(peer['rate'])}{more}: {number(times)} ×" if times else peer["name"])
+            said.append(
+                f"{peer['name']} {number(peer['rate'])}{more}: {number(times)} ×" if times else peer["name"]
+            )
     return "; ".join(said)
 
 
@@ -119,15 +125,30 @@ def machine(run: Run) -> str:
 
 def section(run: Run) -> str:
     """For LOG.md: whole processes, their start-up, and what the works found."""
-    lines = [f"## {run['date']} · side by side (`make {'bench' if run['mode'] == 'bench' else 'bench-full'}`)", ""]
+    lines = [
+        f"## {run['date']} · side by side (`make {'bench' if run['mode'] == 'bench' else 'bench-full'}`)",
+        "",
+    ]
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-    lines += [f"{machine(run)}. {versions}. Took {run['minutes']:.0f} minutes.", "", *rows(run), "", *figures(run), ""]
-    lines += ["| whole processes | MB | CPU s | of these to start | wall s | memory, MB | found |", "|---|---:|---:|---:|---:|---:|---|"]
+    lines += [
+        f"{machine(run)}. {versions}. Took {run['minutes']:.0f} minutes.",
+        "",
+        *rows(run),
+        "",
+        *figures(run),
+        "",
+    ]
+    lines += [
+        "| whole processes | MB | CPU s | of these to start | wall s | memory, MB | found |",
+        "|---|---:|---:|---:|---:|---:|---|",
+    ]
     for row in run["rows"]:
         found = ", ".join(f"{name} {value}" for name, value in row["facts"].items())
         lines.append(process(f"{row['work']}, {row['language']}", row["ours"], found))
         lines += [process(f"– {peer['name']}", peer, "") for peer in row["peers"] if "rate" in peer]
-        lines += [f"– {peer['name']} was not run: {peer['not_run']}" for peer in row["peers"] if "not_run" in peer]
+        lines += [
+            f"– {peer['name']} was not run: {peer['not_run']}" for peer in row["peers"] if "not_run" in peer
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -146,4 +167,3 @@ def insert(log: str, new: str) -> str:
     """LOG.md with a section before the first one."""
     head, rest = log.split("\n## ", 1)
     return f"{head}\n{new}\n## {rest}"
-

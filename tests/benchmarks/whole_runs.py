@@ -44,7 +44,12 @@ def linear(copies: tuple[int, ...]) -> Iterator[Figure]:
     sizes = {count: both(count).bytes for count in copies}
     rates = [(costs[count].cpu - start) / sizes[count] for count in copies]
     spread = max(rates) / min(rates) - 1
-    yield {"what": "largest ÷ smallest of these", "value": f"+{spread:.1%}", "goal": "≤ 10 %", "met": spread <= 0.1}
+    yield {
+        "what": "largest ÷ smallest of these",
+        "value": f"+{spread:.1%}",
+        "goal": "≤ 10 %",
+        "met": spread <= 0.1,
+    }
     single = run("bench", both(copies[2]))
     share = costs[copies[2]].wall / single.wall
     yield {
@@ -57,7 +62,10 @@ def overhead(copies: int) -> Iterator[Figure]:
     """Read, exact duplicates, tokenise, pack: the whole against a loop in memory, what starting costs aside."""
     for language in BOTH:
         given, nothing = inputs.copies(language, copies, "jsonl"), inputs.sample(language, 0)
-        spent = {work: run(work, given).cpu - min(run(work, nothing).cpu for _ in range(2)) for work in ("exact", "bare")}
+        spent = {
+            work: run(work, given).cpu - min(run(work, nothing).cpu for _ in range(2))
+            for work in ("exact", "bare")
+        }
         more = spent["exact"] / spent["bare"] - 1
         yield {
             "what": f"read → exact duplicates → tokenise → pack against a bare loop, {language}",
@@ -85,7 +93,10 @@ def first_piece() -> Iterator[Figure]:
             first = time.monotonic() - begin
         again = measure(command, folder)
     yield {"what": "start to first piece", "value": f"{first:.1f} s", "goal": "< 5 s", "met": first < 5}
-    yield {"what": "the same again, nothing to do", "value": f"{again.wall:.1f} s wall, {again.cpu:.1f} CPU s"}
+    yield {
+        "what": "the same again, nothing to do",
+        "value": f"{again.wall:.1f} s wall, {again.cpu:.1f} CPU s",
+    }
 
 
 def verdicts(every: int) -> Iterator[Figure]:
@@ -110,4 +121,3 @@ def all_of(mode: str) -> Iterator[Figure]:
         yield from overhead(4)
         yield from linear((1, 2, 4, 8) if mode == "bench" else (2, 4, 8, 16))
         yield from verdicts(20 if mode == "bench" else 1)
-

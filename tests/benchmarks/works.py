@@ -12,11 +12,18 @@ Facts = Mapping[str, Any]
 # Each peer's environment, made by uv below the cache folder: tests/trainers/environment.py.
 ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
     "datatrove": (
-        "datatrove==0.10.1",
-        *("spacy==3.8.7", "jieba==0.42.1", "nltk==3.9.2", "regex", "tldextract"),
-        *("orjson", "pyarrow==25.0.1", "tokenizers==0.23.3", "xxhash", "fasteners", "humanize"),
+        *(
+            "datatrove==0.10.1",
+            "spacy==3.8.7",
+            "jieba==0.42.1",
+            "nltk==3.9.2",
+            "regex==2026.11.19",
+            "tldextract==5.4.0",
+        ),
+        *("orjson==3.13.0", "pyarrow==25.0.1", "tokenizers==0.23.3"),
+        *("xxhash==4.1.0", "fasteners==0.20", "humanize==4.17.0"),
     ),
-    "data-juicer": ("py-data-juicer==1.6.1", "aiohttp"),
+    "data-juicer": ("py-data-juicer==1.6.1", "aiohttp==3.14.5"),
     "datasketch": ("datasketch==2.0.0",),
     "rensa": ("rensa==0.5.0",),
     "fasttext": ("fasttext-numpy2-wheel==0.9.2",),
@@ -62,6 +69,15 @@ class Work:
     source: Source = inputs.texts
     unit: str = "MB/s"
     check: Check | None = None
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(self.goal)
+
+    @property
+    def in_haste(self) -> tuple[str, ...]:
+        """The languages of a quick look: the first, where a peer is slow."""
+        return self.languages[: 1 if any(peer.larger for peer in self.peers) else None]
 
 
 def datatrove(work: str, megabytes: float = 4, larger: float = 0, form: str = "jsonl") -> Peer:
@@ -117,7 +133,7 @@ WORKS = (
         (datatrove("near", 4, 16), data_juicer("near")), form="jsonl",
     ),
     Work(
-        *("decontamination against nine benchmarks", "contamination", dict.fromkeys(BOTH, 20), (datatrove("contamination"),)),
+        *("decontamination against nine benchmarks", "contamination", dict.fromkeys(BOTH, 20), (datatrove("contamination", 4, 16),)),
     ),
     Work(
         *("tokenise, byte-level BPE of 64,000", "tokenize", {"en": 30, "zh": 8}, (library("tokenizers", 4),)),

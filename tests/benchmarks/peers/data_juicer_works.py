@@ -32,7 +32,9 @@ def rules(job):
 
 def near(job):
     tokens = "character" if job["language"] == "zh" else "space"
-    return process(job, [{"document_minhash_deduplicator": {"tokenization": tokens, "jaccard_threshold": 0.8}}])
+    return process(
+        job, [{"document_minhash_deduplicator": {"tokenization": tokens, "jaccard_threshold": 0.8}}]
+    )
 
 
 if __name__ == "__main__":

@@ -68,7 +68,9 @@ def rules(job):
 def near(job):
     config, folder = MinhashConfig(n_grams=5, num_buckets=14, hashes_per_bucket=8), job["folder"]
     language = LANGUAGES[job["language"]]
-    execute(job, [reader(job), MinhashDedupSignature(f"{folder}/signatures", config=config, language=language)])
+    execute(
+        job, [reader(job), MinhashDedupSignature(f"{folder}/signatures", config=config, language=language)]
+    )
     execute(job, [MinhashDedupBuckets(f"{folder}/signatures", f"{folder}/buckets", config=config)], tasks=14)
     execute(job, [MinhashDedupCluster(f"{folder}/buckets", f"{folder}/removed", config=config)])
     return {"kept": counted(job, MinhashDedupFilter(f"{folder}/removed"))}
@@ -91,7 +93,10 @@ def contamination(job):
     import numpy as np
 
     np.array(list(hashes), dtype=config.hash_config.np_descr).tofile(index / "all.index.hashes")
-    return {"kept": counted(job, NGramsDecontFilter(str(index), config=config, language=language)), "grams": len(hashes)}
+    return {
+        "kept": counted(job, NGramsDecontFilter(str(index), config=config, language=language)),
+        "grams": len(hashes),
+    }
 
 
 def exact(job):
@@ -107,7 +112,9 @@ def exact(job):
     steps = [
         reader(job),
         ExactDedupFilter(f"{folder}/found", config=config),
-        DocumentTokenizer(f"{folder}/tokens", job["tokenizer"], eos_token="<|endoftext|>", shuffle_documents=False),
+        DocumentTokenizer(
+            f"{folder}/tokens", job["tokenizer"], eos_token="<|endoftext|>", shuffle_documents=False
+        ),
     ]
     execute(job, steps)
     size = sum(path.stat().st_size for path in Path(folder, "tokens").glob("*.ds"))

@@ -59,14 +59,14 @@ def fasttext(job):
 
 def tokenizers(job):
     """All texts at once, on one core; ids as numbers of 16 bits, the end token behind each text."""
-    import numpy
+    import numpy as np
     from tokenizers import Tokenizer
 
     library, digest, tokens = Tokenizer.from_file(job["tokenizer"]), blake2b(), 0
     end = library.token_to_id("<|endoftext|>")
     found = library.encode_batch(list(texts(job)), add_special_tokens=False)
     for one in found:
-        ids = numpy.array([*one.ids, end], numpy.uint16)
+        ids = np.array([*one.ids, end], np.uint16)
         digest.update(ids)
         tokens += len(ids)
     return {"documents": len(found), "tokens": tokens, "digest": digest.hexdigest()}
@@ -74,14 +74,14 @@ def tokenizers(job):
 
 def resiliparse(job):
     """Pages → main text: charset, parsing and extraction, nothing else."""
-    import pyarrow
+    import pyarrow as pa
     from resiliparse.extract.html2text import extract_plain_text
     from resiliparse.parse.encoding import detect_encoding
     from resiliparse.parse.html import HTMLTree
 
     characters = documents = 0
     for path in job["files"]:
-        for row in pyarrow.ipc.open_file(path).read_all().to_pylist():
+        for row in pa.ipc.open_file(path).read_all().to_pylist():
             charset = row["charset"] or detect_encoding(row["html"], from_html_meta=True)
             tree = HTMLTree.parse_from_bytes(row["html"], charset)
             characters += len(extract_plain_text(tree, main_content=True))
@@ -95,7 +95,9 @@ def naive_packing(job):
     from bisect import bisect_left
 
     chance, capacity = random.Random(0), 4096
-    lengths = [min(capacity, int((chance.paretovariate(1.1) - 1) * 150 + 20)) for _ in range(job["documents"])]
+    lengths = [
+        min(capacity, int((chance.paretovariate(1.1) - 1) * 150 + 20)) for _ in range(job["documents"])
+    ]
     room, packs = [], 0
     for length in sorted(lengths, reverse=True):
         at = bisect_left(room, length)
