@@ -16,13 +16,14 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
+from tests import readme
 from tests.benchmarks import inputs, table, whole_runs
+from tests.benchmarks.process import FailedError
 from tests.benchmarks.side_by_side import MODES, rows_of
 from tests.benchmarks.works import ENVIRONMENTS, WORKS
 
 LOG = Path(__file__).with_name("LOG.md")
 OWN = ("apache-beam", "fastokens", "numba", "numpy", "pyarrow", "resiliparse", "rjieba")
-SAY = Console(highlight=False, soft_wrap=True)
 
 
 def machine() -> dict[str, object]:
@@ -43,51 +44,65 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in OWN} | dict(pinned)
 
 
-def main(mode: str, chosen: list[str]) -> None:
-    begin, known = time.monotonic(), table.known()
-    run: table.Run = {
-        "mode": mode,
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine(),
-        "versions": versions(),
-    }
-    run |= {"rows": [], "figures": []}
+class Screen:
+    """Lines with the minutes since the start; red for what fell or failed."""
 
-    def say(text: str, style: str = "") -> None:
-        SAY.print(f"{(time.monotonic() - begin) / 60:4.1f} min  {text}", style=style, markup=False)
+    def __init__(self) -> None:
+        self.console, self.begin = Console(highlight=False, soft_wrap=True), time.monotonic()
 
-    say(f"{mode}: {table.machine(run)}; inputs below {inputs.folder()}")
+    @property
+    def minutes(self) -> float:
+        return (time.monotonic() - self.begin) / 60
+
+    def say(self, text: str, style: str = "") -> None:
+        self.console.print(f"{self.minutes:4.1f} min  {text}", style=style, markup=False)
+
+    def row(self, row: table.Row, before: table.Row | None) -> None:
+        self.say(table.line(row))
+        for fell in table.fallen(row, before):
+            self.say(f"fell by more than 15 %: {table.key_of(row)}, {fell}", "bold red")
+        for peer in row["peers"]:
+            if "not_run" in peer:
+                self.say(f"{peer['name']} was not run: {peer['not_run']}", "yellow")
+
+    def figure(self, one: table.Row) -> None:
+        self.say(
+            f"{one['what']}: {one['value']} {one.get('goal', '')}", "" if one.get("met", True) else "yellow"
+        )
+
+
+def main(mode: str, chosen: list[str]) -> int:
+    """The exit status: 1 when a program of ours failed. The other works are measured all the same."""
+    screen, known, status = Screen(), table.known(), 0
+    run: table.Run = {"mode": mode, "date": datetime.now(UTC).date().isoformat(), "rows": [], "figures": []}
+    run |= {"machine": machine(), "versions": versions()}
+    screen.say(f"{mode}: {table.machine(run)}; inputs below {inputs.folder()}")
     for work in WORKS:
         if not any(map(work.name.startswith, chosen or [""])) or (mode == "quick" and not work.quick):
             continue
-        for row in rows_of(work, MODES[mode], known):
-            say(table.line(row))
-            for fell in table.fallen(row, known.get(table.key_of(row))):
-                say(f"fell by more than 15 %: {row['work']} · {row['language']}, {fell}", "bold red")
-            for peer in row["peers"]:
-                if "not_run" in peer:
-                    say(f"{peer['name']} was not run: {peer['not_run']}", "yellow")
-            run["rows"].append(row)
+        try:
+            for row in rows_of(work, MODES[mode], known):
+                screen.row(row, known.get(table.key_of(row)))
+                run["rows"].append(row)
+        except FailedError as error:
+            screen.say(f"{work.name}: {error}", "bold red")
+            status = 1
     for figure in whole_runs.all_of(mode) if not chosen else ():
-        say(
-            f"{figure['what']}: {figure['value']} {figure.get('goal', '')}",
-            "" if figure.get("met", True) else "yellow",
-        )
+        screen.figure(figure)
         run["figures"].append(figure)
-    run["minutes"] = (time.monotonic() - begin) / 60
+    run["minutes"] = screen.minutes
     if mode in ("bench", "full") and not chosen:
         keep(run)
-    say("done")
+    screen.say("done")
+    return status
 
 
 def keep(run: table.Run) -> None:
     """Log the run, and write LOG.md and the README's table."""
-    from tests import readme
-
     table.log(run)
     LOG.write_text(table.insert(LOG.read_text(encoding="utf-8"), table.section(run)), encoding="utf-8")
     readme.write()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "bench", sys.argv[2:])
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "bench", sys.argv[2:]))
