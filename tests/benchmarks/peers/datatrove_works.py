@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 from datatrove.data import Document
 from datatrove.executor import LocalPipelineExecutor
 from datatrove.pipeline.decont.n_grams import NGramsDecontConfig, NGramsDecontFilter, NGramsDecontIndexer
@@ -76,22 +77,16 @@ def near(job):
     return {"kept": counted(job, MinhashDedupFilter(f"{folder}/removed"))}
 
 
-class Indexer(NGramsDecontIndexer):
-    """Without lighteval, which would download its tasks: the questions are given."""
-
-    _requires_dependencies = ()
-
-
 def contamination(job):
     """Their index holds answers and borders; with `find_query_ngrams` questions too, which are what ours looks for."""
     language, index = LANGUAGES[job["language"]], Path(job["folder"], "index")
     config = NGramsDecontConfig(find_query_ngrams=True)
-    indexer, hashes = Indexer(str(index), config=config, language=language), set()
+    indexer = object.__new__(NGramsDecontIndexer)  # past its look for lighteval, whose tasks are downloads
+    indexer.__init__(str(index), config=config, language=language)
     index.mkdir()
+    hashes = set()
     for question, answer in json.loads(Path(job["questions"]).read_text()):
         hashes.update(indexer.compute_hashes(answer, question))
-    import numpy as np
-
     np.array(list(hashes), dtype=config.hash_config.np_descr).tofile(index / "all.index.hashes")
     return {
         "kept": counted(job, NGramsDecontFilter(str(index), config=config, language=language)),
