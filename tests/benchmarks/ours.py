@@ -6,6 +6,7 @@ part that is not of the work.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -166,10 +167,12 @@ def exact(job: Job) -> Facts:
 def bench(job: Job) -> Facts:
     """`winnow run bench.yaml`."""
     folder = Path(job["folder"])
-    for place, paths in (("raw", job["files"]), ("benchmarks", job["benchmarks"])):
-        (folder / place).mkdir()
-        for path in paths:
-            os.link(path, folder / place / os.path.basename(path))
+    (folder / "raw").mkdir()
+    (folder / "benchmarks").mkdir()
+    for path in job["files"]:
+        os.link(path, folder / "raw" / os.path.basename(path))
+    for path in job["benchmarks"]:
+        shutil.copy(path, folder / "benchmarks")
     os.link(job["tokenizer"], folder / "tokenizer.json")
     return winnow(job, Path(__file__).with_name("bench.yaml").read_text(encoding="utf-8"))
 
