@@ -223,26 +223,18 @@ def recipe(job: Job, stages: list[str]) -> str:
 
 def winnow(job: Job, text: str) -> Facts:
     """The command, as a user types it; what it kept."""
+    from pipeline import ledger
+
     (Path(job["folder"]) / "recipe.yaml").write_text(text, encoding="utf-8")
     command = [sys.executable, "-c", "from pipeline.cli import main; main()", "run", "recipe.yaml", "--workers", str(job.get("workers", 1))]  # fmt: skip
     root = str(Path(__file__).resolve().parents[2])
     subprocess.run(
         command, cwd=job["folder"], check=True, stdout=sys.stderr, env={**os.environ, "PYTHONPATH": root}
     )
-    manifest = json.loads((Path(job["folder"]) / "out/manifest.json").read_text())
-    return facts_of(manifest, Path(job["folder"]) / "out")
-
-
-def facts_of(manifest: dict[str, Any], out: Path) -> Facts:
-    from pipeline import ledger
-
-    run = ledger.open_run(str(out))
-    total = sum(piece.rows for piece in run.pieces)
-    kept = sum(
-        pc.sum(pc.greater(run.decisions(piece, ["copies"])["copies"], 0)).as_py() or 0 for piece in run.pieces
-    )
-    tokens = sum(shard["tokens"] for shard in manifest["shards"]) if "shards" in manifest else 0
-    return {"documents": total, "kept": kept, "tokens": tokens}
+    run = ledger.open_run(str(Path(job["folder"]) / "out"))
+    copies = [run.decisions(piece, ["copies"])["copies"] for piece in run.pieces]
+    kept = sum(pc.sum(pc.greater(one, 0)).as_py() or 0 for one in copies)
+    return {"documents": sum(map(len, copies)), "kept": kept, "tokens": run.manifest["totals"]["tokens"]}
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_
     "HF_HUB_OFFLINE": "1",
     "PYTHONPATH": str(ROOT),
 }  # fmt: skip
-EVERY = 0.2  # seconds between two looks at memory
+EVERY = 0.5  # seconds between two looks at memory
 
 
 class Cost(NamedTuple):
