@@ -145,7 +145,7 @@ WORKS = (
     ),
     Work(
         *("read → exact duplicates → tokenise → pack (theirs does not pack)", "exact", {"en": 15, "zh": 12}, (datatrove("exact"),)),
-        form="jsonl", megabytes=180, quick=30,
+        form="jsonl", megabytes=120, quick=30,
     ),
-    Work("every stage of web-zh-en (`bench.yaml`)", "bench", {"en": 6, "zh": 4}, form="jsonl", megabytes=90, quick=0),
+    Work("every stage of web-zh-en (`bench.yaml`)", "bench", {"en": 6, "zh": 4}, form="jsonl", megabytes=60, quick=0),
 )  # fmt: skip
