@@ -21,7 +21,7 @@ from pipeline.steps.taken import TAKEDOWN, in_force
 from tests import plain, world
 from tests.cli.command import winnow
 
-POOL = 400  # tokens: hundreds of shards
+POOL = 250  # tokens: hundreds of shards
 
 
 def made(folder: Path, out: str = "out") -> Recipe:
