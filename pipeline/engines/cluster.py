@@ -23,7 +23,9 @@ import psutil
 from pipeline import __version__
 
 START_SECONDS = 180  # 7 on a quiet machine
-CACHE_SECONDS = 10  # a worker without work lives on for the next stage: without, each starts its own, 2 × the time
+CACHE_SECONDS = (
+    10  # a worker without work lives on for the next stage: without, each starts its own, 2 × the time
+)
 PACKAGES = [
     "java.lang",
     "java.net",

@@ -25,20 +25,32 @@ class Pattern(NamedTuple):
 
 def patterns() -> Iterator[Pattern]:
     """All of them; not RE2's, which Arrow uses for what users write: they take linear time by construction."""
-    sources = {path: path.read_text("utf-8") for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}
+    sources = {
+        path: path.read_text("utf-8")
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+    }
     everything = "\n".join(sources.values())
     for path, text in sources.items():
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for statement in ast.parse(text).body:
             for call, keyword in calls(statement):
                 verb, name = ast.unparse(call.func).removeprefix("re."), keyword or named(statement)
-                used = re.findall(rf"\b{name}\.({'|'.join(VERBS)})\(", everything) if verb == "compile" else [verb]
-                yield Pattern(f"{module}:{named(statement)}", compiled(call, module), frozenset(used or ["search"]))
+                used = (
+                    re.findall(rf"\b{name}\.({'|'.join(VERBS)})\(", everything)
+                    if verb == "compile"
+                    else [verb]
+                )
+                yield Pattern(
+                    f"{module}:{named(statement)}", compiled(call, module), frozenset(used or ["search"])
+                )
 
 
 def calls(node: ast.AST, keyword: str = "") -> Iterator[tuple[ast.Call, str]]:
     """Calls of `re.compile` and its like, with the name of the argument that each is for."""
-    if isinstance(node, ast.Call) and ast.unparse(node.func) in {f"re.{verb}" for verb in ("compile", *VERBS)}:
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in {
+        f"re.{verb}" for verb in ("compile", *VERBS)
+    }:
         yield node, keyword
     for child in ast.iter_child_nodes(node):
         yield from calls(child, child.arg or "" if isinstance(child, ast.keyword) else keyword)
@@ -54,7 +66,10 @@ def compiled(call: ast.Call, module: str) -> re.Pattern[Any]:
     """The pattern as the module's own names make it."""
     rest = [ast.unparse(one) for one in (*call.args[1:], *(key.value for key in call.keywords))]
     flags = [one for one in rest if one.startswith("re.")]
-    return eval(f"re.compile({', '.join([ast.unparse(call.args[0]), *flags])})", {**vars(import_module(module)), "re": re})
+    return eval(
+        f"re.compile({', '.join([ast.unparse(call.args[0]), *flags])})",
+        {**vars(import_module(module)), "re": re},
+    )
 
 
 # Attacks
@@ -140,5 +155,9 @@ def covers(item: Any, code: int) -> bool:
     if kind is codes.RANGE:
         return value[0] <= code <= value[1]
     if kind is codes.CATEGORY:
-        return {codes.CATEGORY_SPACE: code == 32, codes.CATEGORY_NOT_WORD: chr(code) in " -", codes.CATEGORY_WORD: chr(code) in "a1"}.get(value, False)
+        return {
+            codes.CATEGORY_SPACE: code == 32,
+            codes.CATEGORY_NOT_WORD: chr(code) in " -",
+            codes.CATEGORY_WORD: chr(code) in "a1",
+        }.get(value, False)
     return kind is codes.LITERAL and value == code

@@ -9,7 +9,10 @@ import pytest
 
 from tests.faults.patterns import Pattern, attacks, patterns
 
-SIZE, SECONDS = 8_000, 0.15  # CPU seconds for so many characters: what takes the square of its length takes more
+SIZE, SECONDS = (
+    8_000,
+    0.15,
+)  # CPU seconds for so many characters: what takes the square of its length takes more
 KNOWN = list(patterns())
 
 
@@ -56,7 +59,12 @@ def test_none_is_slow(pattern: Pattern):
 
 @pytest.mark.parametrize(
     ("source", "verb"),
-    [(r"(a+)+$", "match"), (r"(?:<!--.*?-->\s*)*<html", "match"), (r"\s+$", "search"), (r".*?,.*?,.*?;", "match")],
+    [
+        (r"(a+)+$", "match"),
+        (r"(?:<!--.*?-->\s*)*<html", "match"),
+        (r"\s+$", "search"),
+        (r".*?,.*?,.*?;", "match"),
+    ],
 )
 def test_what_is_known_to_be_slow_is_found(source: str, verb: str):
     assert slow(re.compile(source, re.DOTALL), verb)
