@@ -218,8 +218,7 @@ def cure(message: str, recipe: str) -> str:
     if "No space left on device" in message:
         return f"{recipe}: the disk is full: free some and run again; what was published stands, nothing is damaged"
     if failed := re.search(r"^\S*StageError: (.*?)(?: \[while running .*)?$", message, re.MULTILINE):
-        cause = re.search(
-            r".*(Traceback \(.*?)\s+The above exception was the direct cause", message, re.DOTALL
-        )
-        return f"{cause[1]}\n{recipe}: {failed[1]}" if cause else f"{recipe}: {failed[1]}"
+        before, _, _ = message.rpartition("The above exception was the direct cause")
+        _, found, cause = before.rpartition("Traceback (")
+        return f"{found}{cause.rstrip()}\n{recipe}: {failed[1]}" if found else f"{recipe}: {failed[1]}"
     return "\n".join(message.splitlines()[-40:])

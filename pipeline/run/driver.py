@@ -239,8 +239,17 @@ def run_planned(job: Job, planned: Plan, walk: Callable[[Job, Plan], None]) -> d
         return standing
     begin(job, planned)
     if not packed(job.work, planned):
-        walk(job, planned)
+        walk_on(job, planned, walk)
     return finish(job, planned)
+
+
+def walk_on(job: Job, planned: Plan, walk: Callable[[Job, Plan], None]) -> None:
+    """`walk`. In a bucket another run of the same may be done first, and sweep what this one reads: then all is there too."""
+    try:
+        walk(job, planned)
+    except Exception:
+        if not (remote(job.work.store.root) and packed(job.work, planned)):
+            raise
 
 
 def finished(job: Job, planned: Plan) -> dict[str, Any] | None:
