@@ -24,8 +24,9 @@ LIMIT_SECONDS = 900
 
 
 @pytest.fixture(params=[2_000, pytest.param(100_000, marks=pytest.mark.soak)])
-def count(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
+def count(request: pytest.FixtureRequest, farm: Farm) -> int:
+    """Requests; a quarter of them on SQLite, which has no broker to kill."""
+    return int(request.param) if farm.pulsar else int(request.param) // 4
 
 
 def test_the_books_balance_whatever_fails(
@@ -38,7 +39,7 @@ def test_the_books_balance_whatever_fails(
     submit.run(task)
     run(send_again(task, count // 20))
     with ExitStack() as stack:
-        rates = (2_000, 2_000, 40)  # the third may not finish the work before the others have died
+        rates = (2_000, 2_000, 5)  # the third may not finish the work before the others have died
         urls = [stack.enter_context(double(rate)) for rate in rates]
         farms.command(urls[1], "hang")
         stay = {"attempts": PATIENT}
