@@ -32,9 +32,17 @@ LONG: dict[str, Any] = {"max_tokens": 400, "temperature": 1.0}
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def one_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with vllm_engine.served(vllm_engine.farm(tmp_path_factory.mktemp("vllm"))) as one:
         yield one
+
+
+@pytest.fixture
+def engine(one_engine: Served) -> Served:
+    """The module's, started again where a test has ended it."""
+    if one_engine.process.ended:
+        one_engine.runner.run(one_engine.start())
+    return one_engine
 
 
 def submitted(served: Served, folder: Path, count: int, **job: Any) -> Task:
@@ -45,7 +53,7 @@ def submitted(served: Served, folder: Path, count: int, **job: Any) -> Task:
 
 
 async def worked(served: Served, habits: Any = HABITS, make: type[Worker] = Worker, **more: Any) -> None:
-    async with asyncio.timeout(1_800):  # an engine that starts on a busy machine
+    async with asyncio.timeout(240):
         await work(Post(served.farm, "tiny", served.url), habits, make, **more)
 
 
@@ -240,7 +248,7 @@ def test_a_guest_at_servings_engine_leaves_when_a_request_waits(engine: Served, 
 
 
 def test_an_engine_told_to_end_finishes_what_it_has_and_the_rest_goes_back(engine: Served, tmp_path: Path):
-    """SIGTERM while it generates: what it had is kept, what it refuses then is asked again when it is back, none is dead."""
+    """SIGTERM while it generates: what it had is kept, what it refuses then waits for another worker, none is dead."""
     task = submitted(engine, tmp_path, 60, sampling=LONG)
     kind, workers = watched(Worker)
 
@@ -253,12 +261,13 @@ def test_an_engine_told_to_end_finishes_what_it_has_and_the_rest_goes_back(engin
         async with asyncio.timeout(120):
             assert await engine.process.running.wait() == 0
         assert value(workers[0], "result") > before
-        await engine.start()
+        workers[0].leave()
         await working
 
     engine.runner.run(body())
     books = books_of(task)
-    assert (books.submitted, books.dead.total(), books.pending) == (60, 0, 0)
+    assert books.pending > 0
+    assert books.dead.total() == 0
 
 
 def test_the_demo_starts_it_by_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
