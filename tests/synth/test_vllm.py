@@ -255,9 +255,9 @@ def test_an_engine_told_to_end_finishes_what_it_has_and_the_rest_goes_back(engin
     async def body() -> None:
         working = asyncio.create_task(worked(engine, replace(HABITS, probe_seconds=1), kind))
         await until(lambda: workers and len(workers[0].flights) > SLOTS)
-        engine.signal(signal.SIGTERM)
-        before = value(workers[0], "result")
         assert engine.process.running
+        engine.process.running.send_signal(signal.SIGTERM)
+        before = value(workers[0], "result")
         async with asyncio.timeout(120):
             assert await engine.process.running.wait() == 0
         assert value(workers[0], "result") > before
@@ -278,7 +278,7 @@ def test_the_demo_starts_it_by_command(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "demo").mkdir()
     farm = replace(where, store=str(tmp_path / "demo/farm"))
     (tmp_path / "demo/farm.yaml").write_text(forms.write(forms.dump(farm)), encoding="utf-8")
-    done = winnow("synth", "demo", "demo", "--engine", "vllm", "-v", "tiny", cwd=tmp_path)
+    done = winnow("synth", "demo", "demo", "--engine", "vllm", "-v", "tiny", cwd=tmp_path, timeout=1_500)
     assert done.returncode == 0, done.stderr
     assert "the books balance" in done.stdout
     books = books_of(requests.read(str(tmp_path / "demo/job.yaml")))
