@@ -68,11 +68,10 @@ class Guest(Worker):
 
     async def behave(self) -> None:
         """Look, and send the newest away where there are too many."""
-        while not self.leaving.is_set():
+        while True:
             seen = Engine.of(await self.engine.gauges())
             self.admitted = self.manners.admitted(seen, len(self.flights))
             for one in list(self.flights.values())[self.admitted :]:
-                if one.task:
-                    one.task.cancel()
+                one.cancel()
             await self.tell()
             await asyncio.sleep(self.manners.every_seconds)

@@ -142,7 +142,7 @@ def test_parents_are_the_documents_that_a_row_was(tmp_path: Path, farm: Farm):
         ),
         ({"sampling": {"top_p": 1.5}}, "top_p 1.5 must lie in 0 … 1"),
         ({"sampling": {"temperature": 0}, "candidates": 2}, "temperature 0 gives 2 equal candidates"),
-        ({"sampling": {"max_tokens": 5000}}, "max_tokens 5000 leaves no prompt in double's context of 4096"),
+        ({"sampling": {"max_tokens": 5000}}, "max_tokens 5000 leaves no prompt in a context of 4096"),
         ({"template": "{{ text }}"}, "text is source text; write {{ text | data }}"),
         ({"template": None}, "rows need a template"),
         ({"job": "a/b"}, "must be a name of letters"),
