@@ -24,7 +24,11 @@ START_SECONDS = 1_800  # large weights from a cold disk
 STOP_SECONDS = 30
 READY_POLL_SECONDS = 0.25
 BUSY = (408, 425, 429, 500, 502, 503, 504)  # vLLM says 500, not 503, while it ends
-DENIED = (401, 403, 404)  # another key or another model than at the start: the engine's fault, not the request's
+DENIED = (
+    401,
+    403,
+    404,
+)  # another key or another model than at the start: the engine's fault, not the request's
 
 
 class EngineError(QueueError):

@@ -41,7 +41,9 @@ CHUNK = pa.schema(
         pa.field("max_tokens", pa.int64(), nullable=False),
     ]
 )
-NAMES = pa.schema([pa.field("id", pa.binary(16), nullable=False), pa.field("custom_id", pa.string(), nullable=False)])
+NAMES = pa.schema(
+    [pa.field("id", pa.binary(16), nullable=False), pa.field("custom_id", pa.string(), nullable=False)]
+)
 REFUSED = pa.schema([pa.field(name, pa.string(), nullable=False) for name in ("row", "reason", "detail")])
 MOVES_ON = (
     "rows",

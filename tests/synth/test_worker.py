@@ -263,7 +263,7 @@ def wait_for(found: Any, seconds: float = 60) -> None:
 
 
 def test_a_worker_that_is_to_finish_takes_nothing_more_and_finishes_what_it_has(tmp_path: Path, farm: Farm):
-    task = farms.task(tmp_path, farm, texts(200), **CLEAN)
+    task = farms.task(tmp_path, farm, texts(1_000), **CLEAN)
     submit.run(task)
     with double(rate=60) as url, farms.worker(task, url) as process:
         wait_for(lambda: segments.names(task.store))
@@ -271,5 +271,5 @@ def test_a_worker_that_is_to_finish_takes_nothing_more_and_finishes_what_it_has(
         process.join(60)
         assert process.exitcode == 0
     books = collect.collect(task)
-    assert 0 < books.pending < 200
-    assert books.accepted + books.rejected.total() + books.pending == 200
+    assert 0 < books.pending < 1_000
+    assert books.accepted + books.rejected.total() + books.pending == 1_000
