@@ -204,9 +204,8 @@ def of_batch(task: Task, row: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     if not custom_id:
         raise RowError("no_custom_id", "each line of a batch has a custom_id")
     asks = {**task.asks, **body, "model": task.variant.model}
-    asks["max_tokens"] = (
-        asks.pop("max_completion_tokens", None) or asks["max_tokens"]
-    )  # vLLM prefers the first
+    said = (asks.pop("max_completion_tokens", None), asks["max_tokens"], task.sampling.max_tokens)
+    asks["max_tokens"] = next(one for one in said if one is not None)  # in vLLM's order
     try:
         task.variant.most(Sampling(asks["max_tokens"]))
     except (ValueError, TypeError) as error:
