@@ -6,36 +6,36 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from synth import collect, submit
-from synth.colocated import LOWEST, Engine, Guest, Manners
+from synth.colocated import LOWEST, Calm, Guest, Manners, replica
 from synth.farm import Farm
 from synth.work import Post, work
 from tests.synth import farms
 from tests.synth.conftest import run
 
 ENGINES = some.builds(
-    Engine, waiting=some.integers(0, 5), cache_use=some.floats(0, 1), asleep=some.booleans()
+    Calm, waiting=some.integers(0, 5), cache_use=some.floats(0, 1), asleep=some.booleans()
 )
 
 
 def test_a_few_more_at_each_calm_look():
     ours, seen = 0, []
     for _ in range(10):
-        ours = Manners(most=7, step=2).admitted(Engine(0, 0.1), ours)
+        ours = Manners(most=7, step=2).admitted(Calm(0, 0.1), ours)
         seen.append(ours)
     assert seen[:5] == [2, 4, 6, 7, 7]
 
 
 def test_all_leave_on_the_first_request_that_waits():
-    assert Manners().admitted(Engine(1, 0.1), 16) == 0
+    assert Manners().admitted(Calm(1, 0.1), 16) == 0
 
 
 def test_a_fuller_cache_lets_no_more_in():
-    assert Manners().admitted(Engine(0, 0.59), 4) == 6
-    assert Manners().admitted(Engine(0, 0.6), 4) == 4
+    assert Manners().admitted(Calm(0, 0.59), 4) == 6
+    assert Manners().admitted(Calm(0, 0.6), 4) == 4
 
 
 @given(ENGINES, some.integers(0, 100))
-def test_never_more_than_the_most_nor_a_jump(seen: Engine, ours: int):
+def test_never_more_than_the_most_nor_a_jump(seen: Calm, ours: int):
     manners = Manners()
     admitted = manners.admitted(seen, ours)
     assert 0 <= admitted <= min(manners.most, ours + manners.step)
@@ -44,9 +44,9 @@ def test_never_more_than_the_most_nor_a_jump(seen: Engine, ours: int):
 
 def test_an_engines_metrics_are_read():
     calm = {"vllm:num_requests_waiting": 0.0, "vllm:kv_cache_usage_perc": 0.25}
-    assert Engine.of(calm) == Engine(0, 0.25)
-    assert Engine.of({**calm, "vllm:engine_sleep_state:awake": 0.0}).asleep
-    assert Engine.of({}).waiting
+    assert Calm.of(calm) == Calm(0, 0.25)
+    assert Calm.of({**calm, "vllm:engine_sleep_state:awake": 0.0}).asleep
+    assert Calm.of({}).waiting
 
 
 class Crowded(Guest):

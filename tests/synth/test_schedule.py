@@ -67,7 +67,7 @@ class Farm:
 def scheduler(**limits: object) -> Scheduler:
     Meter.away = False
     plan = Plan(dataclasses.replace(weeks.LIMITS, **limits), Meter("http://prometheus"), PLACE)
-    return Scheduler(plan, Farm(), plan.prometheus)
+    return Scheduler(plan, Farm())
 
 
 def steps(one: Scheduler, minutes: range) -> Iterator[dict[str, object]]:
@@ -263,7 +263,7 @@ def test_the_loop_acts_only_while_it_holds_the_lease(monkeypatch: pytest.MonkeyP
 
     Meter.away = False
     plan = Plan(weeks.LIMITS, Meter("http://prometheus"), PLACE)
-    schedule.run(plan, cluster, "a", Clock(), lambda line: said.append(json.loads(line)))
+    schedule.run(lambda: plan, cluster, "a", Clock(), lambda line: said.append(json.loads(line)))
     leading = [line["leading"] for line in said if "leading" in line]
     assert leading == [True, False, True]
     decisions = [line for line in said if "decision" in line]

@@ -119,7 +119,7 @@ def test_rows_come_from_parquet_and_packed_lines_in_order(tmp_path: Path, farm: 
     assert [orjson.loads(one)["custom_id"].rpartition("/")[2] for one in bodies] == [
         "a.parquet:1",
         "b.jsonl.zst:1",
-        "b.jsonl.zst:2",
+        "b.jsonl.zst:3",
     ]
 
 
