@@ -199,7 +199,9 @@ class Lease:
         record = (spec.holder_identity or "", str(spec.renew_time))
         if record != self.record:
             self.record, self.changed = record, now
-        if notes is None:  # we may have been the holder in an earlier life: a container restarts under its pod's name
+        if (
+            notes is None
+        ):  # we may have been the holder in an earlier life: a container restarts under its pod's name
             self.notes = dict(lease.metadata.annotations or {})
         if not mine:
             if spec.holder_identity and now - self.changed < (spec.lease_duration_seconds or 0):

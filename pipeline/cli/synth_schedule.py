@@ -54,7 +54,9 @@ def schedule(path: str, explain: bool, kubeconfig: str | None, identity: str | N
         plan = loop.read_plan(path)
         cluster = Cluster(plan.cluster, kubeconfig)
         if not explain:
-            loop.run(lambda: loop.read_plan(path), cluster, identity or socket.gethostname(), Clock(), click.echo)
+            loop.run(
+                lambda: loop.read_plan(path), cluster, identity or socket.gethostname(), Clock(), click.echo
+            )
             return
         try:
             click.echo(loop.Scheduler(plan, cluster).explain(time.time()))

@@ -248,6 +248,23 @@ def test_an_engine_that_answers_nobody_is_left_alone_until_it_does(tmp_path: Pat
     assert (books.dead.total(), books.pending) == (0, 0)
 
 
+def test_an_engine_that_loads_ends_with_the_worker_that_started_it(tmp_path: Path, farm: Farm):
+    submit.run(farms.task(tmp_path, farm, texts(1)))
+    note = tmp_path / "pid"
+    loading = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+
+    async def body() -> None:
+        working = asyncio.create_task(work(Post(farm, "double", command=(sys.executable, "-c", loading))))
+        await asyncio.to_thread(wait_for, lambda: note.exists() and note.read_text())
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(asyncio.CancelledError):
+            await working
+
+    run(body())
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)
+
+
 def test_an_engine_of_another_model_is_refused(tmp_path: Path, farm: Farm):
     submit.run(farms.task(tmp_path, farm, texts(1)))
     with double(model="other") as url, pytest.raises(EngineError, match="serves other, not double"):
