@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 COMPACT_BYTES = 1 << 20
-LOOK_SECONDS = 0.05  # between two looks at the others' journals: one look serves all letters that wait for it
+LOOK_SECONDS = 0.02  # between two looks at the others' journals: one look serves all letters that wait for it
 
 Key = tuple[str, int]  # see Letter.key
 
