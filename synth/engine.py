@@ -25,6 +25,11 @@ START_SECONDS = 1_800  # large weights from a cold disk
 STOP_SECONDS = 30
 READY_POLL_SECONDS = 0.25
 BUSY = (408, 425, 429, 500, 502, 503, 504)  # vLLM says 500, not 503, while it ends
+DENIED = (
+    401,
+    403,
+    404,
+)  # another key or another model than at the start: the engine's fault, not the request's
 
 
 class EngineError(QueueError):
@@ -175,6 +180,8 @@ def failure(status: int, said: bytes) -> RequestError:
     text = said[:500].decode(errors="replace")
     if status in BUSY:
         return Failed("engine_busy" if status in (429, 503) else "engine_error", f"{status} {text}")
+    if status in DENIED:
+        return Failed("denied", f"{status} {text}")
     long = "context length" in text or "max_tokens" in text or "longer than the maximum" in text
     return Refused("too_long" if status == 400 and long else "refused", f"{status} {text}")
 

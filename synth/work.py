@@ -1,8 +1,10 @@
 """Everything that a worker stands on, opened and checked; then the worker, until it leaves."""
 
+import asyncio
 import logging
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -80,7 +82,7 @@ async def work(post: Post, habits: Habits | None = None, make: type[Worker] = Wo
     async with Engine(process.url if process else post.url, os.environ.get("OPENAI_API_KEY", "")) as engine:
         try:
             if process:
-                await process.start(engine, variant.model)
+                await started(process, engine, variant.model)
             else:
                 await engine.check(variant.model)
             worker = make(
@@ -93,6 +95,13 @@ async def work(post: Post, habits: Habits | None = None, make: type[Worker] = Wo
         finally:
             if process:
                 await process.stop()
+
+
+async def started(process: Process, engine: Engine, model: str) -> None:
+    """CancelledError when SIGTERM comes first: an engine that loads, in a session of its own, would outlive us on its GPU."""
+    starting = asyncio.ensure_future(process.start(engine, model))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, starting.cancel)
+    await starting
 
 
 def writable(store: str) -> None:
