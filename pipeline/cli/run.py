@@ -215,6 +215,8 @@ def empty_inputs(funnel: "Funnel", run: "Run") -> Iterator[str]:
 
 def cure(message: str, recipe: str) -> str:
     """What a failed run says; in one line where the cure is known."""
+    if "Disk quota exceeded" in message:
+        return f"{recipe}: the quota is used up: free some and run again; what was published stands, nothing is damaged"
     if "No space left on device" in message:
         return f"{recipe}: the disk is full: free some and run again; what was published stands, nothing is damaged"
     if failed := re.search(r"^\S*StageError: (.*?)(?: \[while running .*)?$", message, re.MULTILINE):
