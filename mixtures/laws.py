@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 
 MANY = 256  # runs from which a process looks at some of them first
 ROUNDS = 200  # of Levenberg-Marquardt at the most; it ends when a step gains less than ENOUGH, or at a damping of STUCK
-ENOUGH, STUCK = 1e-9, 1e9
+ENOUGH, STUCK = 1e-7, 1e4
 CHUNK = 8192  # mixtures predicted at a time: 8192 × 512 kernel values are 32 MiB
 
 
