@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 MANY = 256  # runs from which a process looks at some of them first
 ROUNDS = 200  # of Levenberg-Marquardt at the most; it ends when a step gains less than ENOUGH, or at a damping of STUCK
 ENOUGH, STUCK = 1e-7, 1e4
+SLOPES = 1 << 23  # of refits that settle side by side: 64 MiB
 CHUNK = 8192  # mixtures predicted at a time: 8192 × 512 kernel values are 32 MiB
 
 
@@ -209,9 +210,14 @@ class Exponential:
         return np.r_[floor, slopes + mean]
 
     def refits(self, fitted: "FittedExponential", shares: np.ndarray, draws: np.ndarray) -> list[Fitted]:
-        """Other losses of the same runs, float64[draws, runs]: all settle at once, from `fitted`."""
-        begins = np.tile(np.r_[fitted.floor, fitted.slopes], (len(draws), 1))
-        return [FittedExponential.of(row) for row in self.settle(begins, shares, draws)[0]]
+        """Other losses of the same runs, float64[draws, runs]: many settle at once, from `fitted`."""
+        many = max(1, SLOPES // shares.size)
+        begins = np.tile(np.r_[fitted.floor, fitted.slopes], (many, 1))
+        return [
+            FittedExponential.of(row)
+            for some in (draws[start : start + many] for start in range(0, len(draws), many))
+            for row in self.settle(begins[: len(some)], shares, some)[0]
+        ]
 
     def settle(
         self, begins: np.ndarray, shares: np.ndarray, losses: np.ndarray
