@@ -35,6 +35,7 @@ svg text { fill: var(--ink); } svg .soft { fill: var(--soft); } svg .end { text-
 svg .on { fill: var(--paper); } svg .strong { font-weight: 600; } svg .grid { stroke: var(--grid); fill: none; } svg .axis { stroke: var(--soft); fill: none; }
 svg .kept { fill: var(--kept); } svg .gone { fill: var(--gone); } svg .rest { fill: var(--rest); }
 svg .limit { stroke: var(--ink); stroke-width: 1.5; stroke-dasharray: 4 3; fill: none; }
+svg .dots { stroke: var(--kept); stroke-width: 4; stroke-linecap: round; opacity: .6; }
 svg .flow { opacity: .35; } svg .wide { stroke: var(--rest); stroke-width: 6; } svg .tick { stroke: var(--ink); stroke-width: 2; }
 """ + "".join(
     f"svg .s{n} {{ fill: var(--s{n}); }} svg .l{n} {{ stroke: var(--s{n}); fill: none; stroke-width: 2; }}\n"
@@ -524,17 +525,8 @@ def points(rows: Sequence[Row], title: str, x: str, y: str) -> str:
         for value in even_ticks(scale.low, scale.high, 3):
             parts.append(words(brief(value), left + at(value), top + small + 14, "soft mid"))
             parts.append(words(brief(value), left - 4, top + small - at(value) + 4, "soft end"))
-        parts += [
-            tag(
-                "circle",
-                cx=left + at(row["x"]),
-                cy=top + small - at(row["y"]),
-                r=2,
-                kind="kept",
-                opacity=".6",
-            )
-            for row in chosen
-        ]
+        dots = (f"M{left + at(row['x']):.1f} {top + small - at(row['y']):.1f}h0" for row in chosen)
+        parts.append(tag("path", d="".join(dots), kind="dots"))
     height = 20 + (small + room) * -(-len(names) // across) + 6
     return picture(
         title, height, [*parts, words(f"across: {x}; up: {y}", 44, height - 6, "soft")], WIDTH + 20

@@ -27,8 +27,8 @@ from pipeline.rules.c4 import C4Lines
 from pipeline.rules.fineweb import FineWebQuality
 from pipeline.rules.gopher import GopherQuality, GopherRepetition
 from tests.benchmarks.works import ENVIRONMENTS
+from tests.environments import python_with
 from tests.oracles.c4 import sentences
-from tests.trainers.environment import python_with
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared/data/corpus"
 SOURCES = ("docs_permissive", "en_acl_papers", "en_books_classic", "en_movie_reviews", "en_nltk_speeches")

@@ -23,8 +23,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
+from tests.environments import CACHE
 from tests.readers.made import response, warc
-from tests.trainers.environment import CACHE
 
 SHARED = Path(__file__).resolve().parents[3] / "shared/data"
 CORPORA = {

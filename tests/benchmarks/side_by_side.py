@@ -13,7 +13,7 @@ from tests.benchmarks.inputs import Input
 from tests.benchmarks.process import Cost, FailedError, job, measure
 from tests.benchmarks.table import key_of
 from tests.benchmarks.works import ENVIRONMENTS, Peer, Work
-from tests.trainers.environment import python_with
+from tests.environments import python_with
 
 OURS = (sys.executable, "-m", "tests.benchmarks.ours")
 PEERS = Path(__file__).with_name("peers")

@@ -9,7 +9,7 @@ from tests.benchmarks.inputs import Input
 
 Facts = Mapping[str, Any]
 
-# Each peer's environment, made by uv below the cache folder: tests/trainers/environment.py.
+# Each peer's environment, made by uv below the cache folder: tests/environments.py.
 ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
     "datatrove": (
         *(
