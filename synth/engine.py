@@ -5,6 +5,7 @@ answered), Failed (it may be, later or elsewhere) and Lost (the connection broke
 """
 
 import asyncio
+import contextlib
 import io
 import os
 import signal
@@ -243,17 +244,14 @@ class Process:
         await engine.check(model)
 
     async def stop(self, patience: float = STOP_SECONDS) -> None:
-        """End it with all that it started: asked first, then killed."""
+        """End it with all that it started: its first process is asked, as vLLM ends its others itself; then all are killed."""
         if self.running is None:
             return
-        for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, STOP_SECONDS)):
-            try:
-                os.killpg(self.running.pid, number)
-            except ProcessLookupError:
-                break
-            try:
-                await asyncio.wait_for(self.running.wait(), seconds)
-            except TimeoutError:
-                continue
+        with contextlib.suppress(ProcessLookupError):
+            self.running.send_signal(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.running.wait(), patience)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.running.pid, signal.SIGKILL)
         await self.running.wait()
         self.running = None

@@ -58,7 +58,7 @@ def readable(lines: Iterator[Line]) -> Iterator[Line]:
     """The lines, and where a file is too damaged to be read, that it is: the message names it."""
     try:
         yield from lines
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, ValueError) as error:  # Arrow's are ValueErrors, too
         yield Line("files", wrong=str(error))
 
 

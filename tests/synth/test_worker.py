@@ -405,7 +405,7 @@ def wait_for(found: Any, seconds: float = 60) -> None:
 def test_a_worker_that_is_to_finish_takes_nothing_more_and_finishes_what_it_has(tmp_path: Path, farm: Farm):
     task = farms.task(tmp_path, farm, texts(1_000), **CLEAN)
     submit.run(task)
-    with double(rate=60) as url, farms.worker(task, url) as process:
+    with double(rate=20) as url, farms.worker(task, url) as process:
         wait_for(lambda: segments.names(task.store))
         os.kill(process.pid or 0, signal.SIGUSR1)
         process.join(60)
