@@ -52,7 +52,7 @@ Count = Annotated[int, BeforeValidator(_count), WithJsonSchema(_COUNT_SCHEMA)]
 Path = tuple[str | int, ...]  # the keys and indices that lead from the root to a value
 
 _INTEGER = re.compile(r"[-+]?[0-9][0-9_]*")
-_FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9_]")
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _CONSTANTS = _WORDS | {".inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan")}

@@ -26,7 +26,7 @@ PACKS = ("megatron", "mds", "webdataset", "npy")
 def export(
     out: str, target: str, form: str, text_field: str, dropped: bool, stage: str | None, reason: str | None
 ) -> None:
-    """Write what ships below a new folder TARGET: documents with the editors' cuts applied, or packs.
+    """Write what ships below a new folder TARGET, or a bucket's URL: documents with the editors' cuts applied, or packs.
 
     `datasets` loads Parquet of any sources at once, JSON lines of sources whose records have the same fields.
     Each record comes with its own fields, `winnow_id`, and how many copies ship. Read again by `winnow run`, it is what it was.
@@ -49,7 +49,7 @@ def export(
     choice = Choice(dropped or stage is not None or reason is not None, stage, reason)
     try:
         done = export(open_run(out), target, form, text_field, choice)
-    except LedgerError as error:
+    except (LedgerError, ValueError) as error:
         fail(error)
     click.echo(
         f"{done.documents:,} documents, {done.bytes / 1e6:,.1f} MB of text, in {done.files:,} files: {target}"

@@ -2,14 +2,16 @@
 
 import click
 
+from pipeline.cli import OUT
+
 
 @click.command()
-@click.argument("out", type=click.Path(exists=True, file_okay=False))
+@click.argument("out", type=OUT)
 @click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False),
-    help="The page.  [default: OUT.html, beside the folder]",
+    help="The page.  [default: OUT.html, beside the folder; of a bucket: in this one]",
 )
 def report(out: str, output: str | None) -> None:
     """Write one HTML page about a run: funnel, rules and their limits, duplicates, packs, and the recipe.
@@ -24,10 +26,12 @@ def report(out: str, output: str | None) -> None:
     from pathlib import Path
 
     from pipeline.cli import fail
+    from pipeline.data.objects import remote
     from pipeline.ledger import LedgerError, open_run
     from pipeline.report import report as drawn
 
-    target = Path(output or f"{out.rstrip('/')}.html")
+    beside = f"{out.rstrip('/')}.html"
+    target = Path(output or (Path(beside).name if remote(out) else beside))
     try:
         page = drawn(open_run(out))
     except LedgerError as error:

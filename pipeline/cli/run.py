@@ -196,7 +196,7 @@ def show_funnel(job: "Job") -> None:
         console.print(groups.said(), highlight=False)
     for warning in empty_inputs(ledger.funnel(run), run):
         console.print(f"! {warning}", style="red", highlight=False)
-    if (found := ledger.long_share(run)) < (wanted := run.recipe.output.min_long_share):
+    if (found := ledger.long_share(run)) < (wanted := job.recipe.output.min_long_share):
         cure = "ship long documents more often (`sample`), or drop short ones"
         said = f"long documents hold {100 * found:.1f} % of the tokens, min_long_share asks for {100 * wanted:.1f} %: {cure}"
         console.print(f"! {said}", style="red", highlight=False)
@@ -215,11 +215,12 @@ def empty_inputs(funnel: "Funnel", run: "Run") -> Iterator[str]:
 
 def cure(message: str, recipe: str) -> str:
     """What a failed run says; in one line where the cure is known."""
+    if "Disk quota exceeded" in message:
+        return f"{recipe}: the quota is used up: free some and run again; what was published stands, nothing is damaged"
     if "No space left on device" in message:
         return f"{recipe}: the disk is full: free some and run again; what was published stands, nothing is damaged"
     if failed := re.search(r"^\S*StageError: (.*?)(?: \[while running .*)?$", message, re.MULTILINE):
-        cause = re.search(
-            r".*(Traceback \(.*?)\s+The above exception was the direct cause", message, re.DOTALL
-        )
-        return f"{cause[1]}\n{recipe}: {failed[1]}" if cause else f"{recipe}: {failed[1]}"
+        before, _, _ = message.rpartition("The above exception was the direct cause")
+        _, found, cause = before.rpartition("Traceback (")
+        return f"{found}{cause.rstrip()}\n{recipe}: {failed[1]}" if found else f"{recipe}: {failed[1]}"
     return "\n".join(message.splitlines()[-40:])

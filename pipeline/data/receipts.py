@@ -60,7 +60,10 @@ def checked(receipt: Receipt) -> str:
 def publish(store: Store, receipt: Receipt) -> Receipt:
     """The receipt as it stands afterwards: ours, or the one that was there first."""
     fields = {**asdict(receipt), "check": checked(receipt)}
-    data = json.dumps(fields, sort_keys=True, ensure_ascii=False, indent=1).encode()
+    text = json.dumps(fields, sort_keys=True, ensure_ascii=False, indent=1)
+    data = text.encode(
+        "utf-8", "backslashreplace"
+    )  # half of a file name that is no UTF-8, as JSON escapes it
     if store.put(data, receipt_name(receipt.of)):
         return receipt
     return get(store, receipt.of)

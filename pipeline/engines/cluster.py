@@ -23,6 +23,9 @@ import psutil
 from pipeline import __version__
 
 START_SECONDS = 180  # 7 on a quiet machine
+CACHE_SECONDS = (
+    10  # a worker without work lives on for the next stage: without, each starts its own, 2 × the time
+)
 PACKAGES = [
     "java.lang",
     "java.net",
@@ -83,7 +86,7 @@ class Cluster:
             "--environment_type=PROCESS",
             f"--environment_config={worker}",
             "--execution_mode_for_batch=BATCH_FORCED",
-            "--environment_cache_millis=60000",  # else each stage starts workers of its own: 2 × the time
+            f"--environment_cache_millis={CACHE_SECONDS * 1000}",
         ]
         runner = ["--runner=FlinkRunner", f"--flink_master=127.0.0.1:{self.rest}", "--flink_version=1.19"]
         portable = ["--runner=PortableRunner", f"--job_endpoint=127.0.0.1:{self.jobs}"]
@@ -228,7 +231,11 @@ def taskmanager(folder: str, number: int) -> Process:
 def configure(folder: str, **values: int) -> None:
     template = (resources.files("pipeline.engines") / "flink/conf.yaml").read_text("utf-8")
     with open(os.path.join(folder, "conf", "flink-conf.yaml"), "w", encoding="utf-8") as file:
-        file.write(template.format(temporary=os.path.join(folder, "tmp"), **values))
+        file.write(
+            template.format(
+                temporary=os.path.join(folder, "tmp"), restart_seconds=CACHE_SECONDS + 2, **values
+            )
+        )
 
 
 def boot(folder: str) -> None:

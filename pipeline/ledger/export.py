@@ -6,7 +6,6 @@ dropped (with its text as it came). Read again by `winnow run`, everything but i
 """
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -20,7 +19,8 @@ import pyarrow.parquet as pq
 import zstandard
 
 from pipeline.data import tables
-from pipeline.data.schemas import MEDIUM, PART
+from pipeline.data.new_folder import new_folder
+from pipeline.data.schemas import DOCUMENTS, MEDIUM, PART
 from pipeline.ledger import LedgerError, Run
 from pipeline.steps.judge import piece_view
 from pipeline.steps.taken import REASON, STAGE
@@ -94,21 +94,16 @@ class Exported:
 
 
 def export(run: Run, target: str, form: str, text_field: str, choice: Choice) -> Exported:
-    """Write the chosen documents below a new folder, a file a piece; the folder has its name only when it is whole."""
+    """Write the chosen documents below a new folder, a file a piece; see `new_folder`."""
     choice.check(run)
-    if os.path.exists(target) and (not os.path.isdir(target) or os.listdir(target)):
-        raise LedgerError(f"{target}: is there already; name a new folder")
-    partial = f"{target.rstrip('/')}.part"
-    os.makedirs(partial)
-    try:
-        done = write(run, partial, form, text_field, choice)
-        if os.path.isdir(target):
-            os.rmdir(target)
-        os.rename(partial, target)
-    except BaseException:
-        shutil.rmtree(partial)
-        raise
-    return done
+    if text_field.startswith("winnow_") or text_field in {*DOCUMENTS.names, *run.work.placed.chosen} - {
+        "text"
+    }:
+        raise LedgerError(
+            f"--text-field {text_field}: a column of that name stands beside the text; name another"
+        )
+    with new_folder(target) as folder:
+        return write(run, folder, form, text_field, choice)
 
 
 def write(run: Run, folder: str, form: str, text_field: str, choice: Choice) -> Exported:

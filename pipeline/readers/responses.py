@@ -25,8 +25,10 @@ from pipeline.readers.shape import Refused
 
 HTML = re.compile(r"text/html|application/xhtml\+xml")
 TEXT = re.compile(r"text/.*|application/(?:json|xml|(?:x-)?javascript|ecmascript|[^/]*\+json|[^/]*\+xml)")
-LOOKS_HTML = re.compile(
-    rb"(?is)\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b"
+LOOKS_HTML = (
+    re.compile(  # possessive: how comments can be parted in two is as many ways as there are sets of them
+        rb"(?is)\s*+(?:<\?xml[^>]*+>\s*+)?+(?:<!--.*?-->\s*+)*+<(?:!doctype\s+html|html|head|body)\b"
+    )
 )
 GZIP = b"\x1f\x8b"
 DIGESTS = ("md5", "sha1", "sha256", "sha512")

@@ -24,7 +24,7 @@ from pipeline.data.store import Store
 from pipeline.forms import suggest
 from pipeline.readers import Reading
 from pipeline.readers.shape import COLUMN_TYPES, OWN_COLUMNS, check_installed
-from pipeline.run.folder import locked, note_start
+from pipeline.run.folder import FolderError, locked, note_start
 from pipeline.ship import manifest as manifests
 from pipeline.ship import views
 from pipeline.ship.tokenize import load
@@ -239,8 +239,17 @@ def run_planned(job: Job, planned: Plan, walk: Callable[[Job, Plan], None]) -> d
         return standing
     begin(job, planned)
     if not packed(job.work, planned):
-        walk(job, planned)
+        walk_on(job, planned, walk)
     return finish(job, planned)
+
+
+def walk_on(job: Job, planned: Plan, walk: Callable[[Job, Plan], None]) -> None:
+    """`walk`. In a bucket another run of the same may be done first, and sweep what this one reads: then all is there too."""
+    try:
+        walk(job, planned)
+    except Exception:
+        if not (remote(job.work.store.root) and packed(job.work, planned)):
+            raise
 
 
 def finished(job: Job, planned: Plan) -> dict[str, Any] | None:
@@ -289,6 +298,10 @@ def finish(job: Job, planned: Plan) -> dict[str, Any]:
     work, corpus = job.work, known_corpus(job.work, planned)
     if corpus is None:
         raise RuntimeError(f"{work.store.root}: the pipeline ended, but not every split was read; run again")
+    if in_force(work.store) != work.taken:
+        raise FolderError(
+            f"{work.store.root}: documents were taken down while this ran; run again to leave them out"
+        )
     packs = receipts.get(work.store, packs_of(work, corpus))
     encoder = load(work.pack.tokenizer, work.pack.end_token)
     shards = [

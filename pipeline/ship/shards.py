@@ -7,6 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.data import objects
+
 GROUP_BYTES = 16 << 20  # of tokens in one row group
 CURE = "`winnow manifest verify` tells all that is wrong in this folder"
 
@@ -38,8 +40,9 @@ def read(path: str, columns: list[str] | None = None) -> pa.Table:
 
 
 def open_shard(path: str) -> pq.ParquetFile:
-    """For reading row group by row group, page checksums verified."""
-    return pq.ParquetFile(path, page_checksum_verification=True)
+    """For reading row group by row group, page checksums verified; of an object only what is asked for is fetched."""
+    source = objects.open_file(path) if objects.remote(path) else path
+    return pq.ParquetFile(source, page_checksum_verification=True)
 
 
 def groups(path: str, kind: pa.DataType, wanted: list[int] | None = None) -> Iterator[pa.Table]:

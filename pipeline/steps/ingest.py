@@ -4,8 +4,10 @@ Documents go to `documents/<digest>.parquet`, what could not become one to `quar
 them; the split's receipt comes last and names the pieces. A split whose receipt is there is not opened.
 """
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -134,7 +136,12 @@ def count(stream: Generator[Read, None, Total], tally: Tally) -> Iterator[Read]:
 
 
 def open_file(path: str) -> Any:
-    return objects.open_file(path) if objects.remote(path) else open(path, "rb")
+    """OSError of what is no plain file: a pipe would be waited for, and some devices have no end."""
+    if objects.remote(path):
+        return objects.open_file(path)
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "Not a plain file", path)
+    return open(path, "rb")
 
 
 def fingerprint(path: str) -> str:
@@ -145,7 +152,7 @@ def fingerprint(path: str) -> str:
         found = os.stat(path)
     except OSError:
         return UNREADABLE
-    if not os.access(path, os.R_OK):
+    if not stat.S_ISREG(found.st_mode) or not os.access(path, os.R_OK):
         return UNREADABLE
     return f"{found.st_size}-{found.st_mtime_ns}"
 
@@ -220,7 +227,7 @@ class PieceWriter:
         measuring = Measuring(with_chosen(batch, self.work.placed.chosen))
         for writer in self.columns:
             writer.write(measuring)
-        self.fold = add(self.fold, fold(batch))
+        self.fold = hashing.add([self.fold, fold(batch)])
         self.bytes += pc.sum(pc.binary_length(batch["text"])).as_py()
         self.reach(batch["id"])
 
@@ -246,10 +253,6 @@ class PieceWriter:
 def fold(batch: pa.RecordBatch) -> tuple[int, int]:
     """A digest of the rows that adds up over any cutting; the text takes part by its digest."""
     return hashing.fold(batch.drop_columns(["text"]))
-
-
-def add(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
-    return (one[0] + other[0]) % (1 << 64), (one[1] + other[1]) % (1 << 64)
 
 
 def publish_quarantine(writer: tables.TableWriter) -> list[dict[str, Any]]:

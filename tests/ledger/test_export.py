@@ -146,7 +146,7 @@ def test_a_stage_or_reason_that_is_not_there_is_named(
 def test_a_folder_that_holds_something_is_refused(folder: Path, tmp_path: Path):
     (tmp_path / "x").mkdir()
     (tmp_path / "x/thesis.tex").write_text("precious")
-    with pytest.raises(ledger.LedgerError, match="is there already; name a new folder"):
+    with pytest.raises(ValueError, match="is there already; name a new folder"):
         export(ledger.open_run(str(folder / "out")), str(tmp_path / "x"), "jsonl", "text", Choice())
 
 
@@ -195,3 +195,10 @@ def test_datasets_loads_what_was_exported(
     assert set(loaded["winnow_source"]) == sources
     assert (loaded.num_rows == done.documents) == (form == "parquet")
     assert (sum(len(text.encode()) for text in loaded["text"]) == done.bytes) == (form == "parquet")
+
+
+def test_a_text_field_that_would_cover_a_column_is_refused(folder: Path, tmp_path: Path):
+    opened = ledger.open_run(str(folder / "out"))
+    for name in ("licence", "url", "winnow_id"):
+        with pytest.raises(ledger.LedgerError, match=f"--text-field {name}: a column of that name"):
+            export(opened, str(tmp_path / "x"), "jsonl", name, Choice())

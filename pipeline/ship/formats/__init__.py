@@ -5,10 +5,9 @@ padding; and `loss`, whether a token counts as a target (see `ship.segments`). A
 step can be traced to documents. Bytes depend on the packs alone.
 """
 
-import os
-import shutil
 from collections.abc import Callable
 
+from pipeline.data.new_folder import new_folder
 from pipeline.ship.formats import mds, megatron, npy, webdataset
 from pipeline.ship.formats.source import Source
 
@@ -21,19 +20,14 @@ FORMATS: dict[str, Callable[[Source, str], None]] = {
 
 
 def export(folder: str, name: str, target: str) -> None:
-    """The packs of a finished run in another format, in a new folder that is there once it is whole.
+    """The packs of a finished run in another format, in a new folder; see `new_folder`.
 
-    ValueError for an unknown format, a folder that exists or one without packs; OSError and ValueError as in `shards.groups`.
+    ValueError for an unknown format, a folder that holds something or one without packs; OSError and ValueError as in `shards.groups`.
     """
     if name not in FORMATS:
         raise ValueError(f"no format {name!r}; there are {', '.join(FORMATS)}")
-    if os.path.exists(target):
-        raise ValueError(f"{target}: is there already; name a new folder, or remove it")
     source = Source.of(folder)
     if not source.count:
         raise ValueError(f"{folder}: its manifest names no packs, there is nothing to export")
-    part = f"{target.rstrip(os.sep)}.part"
-    shutil.rmtree(part, ignore_errors=True)  # of an export that was ended
-    os.makedirs(part)
-    FORMATS[name](source, part)
-    os.rename(part, target)
+    with new_folder(target) as part:
+        FORMATS[name](source, part)
