@@ -1,5 +1,5 @@
 # Needs make and Python 3.11 or 3.12; everything else is installed below .venv.
-#   make demo    the main job on text from this machine          make bench   figures for tests/benchmarks/LOG.md
+#   make demo    the main job on text from this machine          make bench   beside other tools (bench-quick, bench-full)
 #   make test    lint and all tests but those of real things     make soak    minutes to hours: sizes, kills, memory
 #   make real    tests against the real things                   make lint    ruff, mypy, import contracts
 # Another interpreter: make PYTHON=/path/to/python3.12. Fewer test processes: make test WORKERS=0.
@@ -10,23 +10,27 @@ BIN := .venv/bin
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest
 
+# A third of a small run is spent in fsync: tests write to memory where that has room.
+SHM := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 8e6 {print "/dev/shm"}')
+
 export PYTHON
 export NUMBA_CACHE_DIR := $(CACHE)/numba
 export UV_CACHE_DIR := $(CACHE)/uv
 
-.PHONY: demo test real bench soak lint cover clean
+.PHONY: demo test real bench bench-quick bench-full soak lint cover clean
 
 demo: .venv/.base
 	$(BIN)/winnow demo build/demo
 
+test: export TMPDIR := $(or $(SHM),$(TMPDIR),/tmp)
 test: lint
 	$(PYTEST) -m "not real and not soak" -n $(WORKERS) --dist worksteal
 
 real: .venv/.dev
 	$(PYTEST) -m real
 
-bench: .venv/.dev
-	$(BIN)/python -m tests.benchmarks
+bench bench-quick bench-full: .venv/.dev
+	$(BIN)/python -m tests.benchmarks $(subst bench-,,$@)
 
 soak: .venv/.dev
 	$(PYTEST) -m soak

@@ -194,8 +194,8 @@ def judge(parts: np.ndarray, fits: Sequence[Fitted], objective: Objective, space
 
 
 def spread(draws: np.ndarray) -> np.ndarray:
-    """float64[2, columns]: the middle LEVEL of the rows."""
-    return np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    """float64[2, columns]: where one more row would fall with chance LEVEL, however few there are (ranks i/(n + 1))."""
+    return np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0, method="weibull")
 
 
 def noisy(targets: Sequence[Aim], chance: np.random.Generator, refits: int) -> list[np.ndarray]:

@@ -35,6 +35,7 @@ svg text { fill: var(--ink); } svg .soft { fill: var(--soft); } svg .end { text-
 svg .on { fill: var(--paper); } svg .strong { font-weight: 600; } svg .grid { stroke: var(--grid); fill: none; } svg .axis { stroke: var(--soft); fill: none; }
 svg .kept { fill: var(--kept); } svg .gone { fill: var(--gone); } svg .rest { fill: var(--rest); }
 svg .limit { stroke: var(--ink); stroke-width: 1.5; stroke-dasharray: 4 3; fill: none; }
+svg .dots { stroke: var(--kept); stroke-width: 4; stroke-linecap: round; opacity: .6; }
 svg .flow { opacity: .35; } svg .wide { stroke: var(--rest); stroke-width: 6; } svg .tick { stroke: var(--ink); stroke-width: 2; }
 """ + "".join(
     f"svg .s{n} {{ fill: var(--s{n}); }} svg .l{n} {{ stroke: var(--s{n}); fill: none; stroke-width: 2; }}\n"
@@ -171,13 +172,18 @@ def name(text: str, y: float, room: float = NAMES - 12, kind: str = "end") -> st
 
 
 def shortened(text: str, columns: int) -> str:
-    """The text within so many columns; a Han character has two."""
+    """The text within so many columns."""
     used = 0
     for place, letter in enumerate(text):
-        used += 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        used += columns_of(letter)
         if used > columns:
             return f"{text[: max(1, place - 1)]}…"
     return text
+
+
+def columns_of(text: str) -> int:
+    """How wide a text is: a Han character has two columns."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
@@ -216,11 +222,13 @@ def bottom_axis(scale: Scale, frame: Frame, unit: str, percent: bool = False) ->
 
 
 def legend(entries: Sequence[tuple[str, str]], y: float, left: float = NAMES) -> str:
-    """(class, name) of each colour, in one line."""
+    """(class, name) of each colour, in one line: each name has its share of the room at most."""
     parts, x = [], float(left)
+    room = int(((WIDTH - left) / max(1, len(entries)) - 30) / 6.9)
     for kind, text in entries:
-        parts += [box(x, y - 9, 10, 10, kind), words(text, x + 15, y, "soft")]
-        x += 30 + 6.9 * sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
+        short = shortened(text, max(room, 4))
+        parts += [box(x, y - 9, 10, 10, kind, text), words(short, x + 15, y, "soft")]
+        x += 30 + 6.9 * columns_of(short)
     return "".join(parts)
 
 
@@ -421,7 +429,7 @@ def heat(rows: Sequence[Row], title: str, unit: str) -> str:
     most = max((abs(float(row["value"])) for row in rows), default=1.0) or 1.0
     signed = any(row["value"] < 0 for row in rows)
     cell = min(56.0, (WIDTH - NAMES - 10) / max(1, len(across)))
-    top = 16 + 6.1 * max((len(shortened(one, 20)) for one in across), default=0)
+    top = 16 + 6.1 * max((columns_of(shortened(one, 20)) for one in across), default=0)
     parts = [name(one, top + ROW * place + 15) for place, one in enumerate(down)]
     for place, one in enumerate(across):
         x, y = NAMES + cell * (place + 0.5), top - 6
@@ -517,17 +525,8 @@ def points(rows: Sequence[Row], title: str, x: str, y: str) -> str:
         for value in even_ticks(scale.low, scale.high, 3):
             parts.append(words(brief(value), left + at(value), top + small + 14, "soft mid"))
             parts.append(words(brief(value), left - 4, top + small - at(value) + 4, "soft end"))
-        parts += [
-            tag(
-                "circle",
-                cx=left + at(row["x"]),
-                cy=top + small - at(row["y"]),
-                r=2,
-                kind="kept",
-                opacity=".6",
-            )
-            for row in chosen
-        ]
+        dots = (f"M{left + at(row['x']):.1f} {top + small - at(row['y']):.1f}h0" for row in chosen)
+        parts.append(tag("path", d="".join(dots), kind="dots"))
     height = 20 + (small + room) * -(-len(names) // across) + 6
     return picture(
         title, height, [*parts, words(f"across: {x}; up: {y}", 44, height - 6, "soft")], WIDTH + 20

@@ -191,7 +191,7 @@ def cell(value: "Cell | Link | str", right: bool) -> str:
     """One `<td>`; columns of numbers stand at the right."""
     kind = "" if right else WORD
     if isinstance(value, Cell):
-        return f'<td{kind} data-v="{value.value:g}">{html.escape(value.shown)}</td>'
+        return f'<td{kind} data-v="{value.value!r}">{html.escape(value.shown)}</td>'
     if isinstance(value, Link):
         return f'<td{kind}><a href="#{html.escape(value.anchor)}">{html.escape(value.words)}</a></td>'
     return f"<td{kind}>{html.escape(value)}</td>"

@@ -48,12 +48,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Look:
-    """GPUs alive, GPUs that serving's Deployments ask for or hold, workers asked for, workers there."""
+    """GPUs alive, GPUs that serving's Deployments ask for or hold, workers asked for, their pods (that wait for a GPU, too)."""
 
     gpus: int
     serving: int
     workers: int
-    running: int
+    pods: int
 
 
 @dataclass(frozen=True)
@@ -199,8 +199,11 @@ class Lease:
         record = (spec.holder_identity or "", str(spec.renew_time))
         if record != self.record:
             self.record, self.changed = record, now
-        if not mine:
+        if (
+            notes is None
+        ):  # we may have been the holder in an earlier life: a container restarts under its pod's name
             self.notes = dict(lease.metadata.annotations or {})
+        if not mine:
             if spec.holder_identity and now - self.changed < (spec.lease_duration_seconds or 0):
                 return False
             spec.holder_identity, spec.acquire_time = self.identity, moment

@@ -246,15 +246,20 @@ def document(task: Task, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def batch_lines(task: Task) -> Iterator[bytes]:
-    """OpenAI's batch output: a line for each request that was answered or died, in the order of segments."""
+    """OpenAI's batch output: a line for each custom_id that was answered or died, in the order of segments."""
     standing = stand(task)
+    further: dict[bytes, set[str]] = {}
+    for name in task.store.list("names"):
+        for row in tables.read(task.store, name).to_pylist():
+            further.setdefault(row["id"], set()).add(row["custom_id"])
     for kind in (ACCEPTED, REJECTED, DEAD):
         places = [standing.place(row) for row in standing.final[kind].to_pylist()]
         table = pa.table(
             {"segment": [one for one, _ in places], "row": pa.array([at for _, at in places], pa.int64())}
         )
         for row in chosen(task.store, table):
-            yield orjson.dumps(batch_line(row)) + b"\n"
+            for custom_id in sorted({row["custom_id"], *further.get(row["id"], ())}):
+                yield orjson.dumps(batch_line({**row, "custom_id": custom_id})) + b"\n"
 
 
 def batch_line(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -83,10 +83,13 @@ class Decision:
     reasons: tuple[str, ...]
 
 
+SWITCHED_OFF = Decision(0, ("switched off",))
+
+
 def decide(seen: Seen, limits: Limits, forecast: Forecast) -> Decision:
     """Workers for the next minute. Never more GPUs than `gpus - serving - reserve`; never fewer with more idle GPUs."""
     if not limits.on:
-        return Decision(0, ("switched off",))
+        return SWITCHED_OFF
     if limits.budget_gpu_hours is not None and seen.spent_gpu_hours >= limits.budget_gpu_hours:
         return Decision(0, (f"the night's budget of {limits.budget_gpu_hours:g} GPU-hours is spent",))
     keep, kept = ceiling(seen, limits, forecast, limits.lead_minutes)

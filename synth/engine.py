@@ -5,6 +5,7 @@ answered), Failed (it may be, later or elsewhere) and Lost (the connection broke
 """
 
 import asyncio
+import contextlib
 import io
 import os
 import signal
@@ -24,6 +25,11 @@ START_SECONDS = 1_800  # large weights from a cold disk
 STOP_SECONDS = 30
 READY_POLL_SECONDS = 0.25
 BUSY = (408, 425, 429, 500, 502, 503, 504)  # vLLM says 500, not 503, while it ends
+DENIED = (
+    401,
+    403,
+    404,
+)  # another key or another model than at the start: the engine's fault, not the request's
 
 
 class EngineError(QueueError):
@@ -174,6 +180,8 @@ def failure(status: int, said: bytes) -> RequestError:
     text = said[:500].decode(errors="replace")
     if status in BUSY:
         return Failed("engine_busy" if status in (429, 503) else "engine_error", f"{status} {text}")
+    if status in DENIED:
+        return Failed("denied", f"{status} {text}")
     long = "context length" in text or "max_tokens" in text or "longer than the maximum" in text
     return Refused("too_long" if status == 400 and long else "refused", f"{status} {text}")
 
@@ -236,17 +244,14 @@ class Process:
         await engine.check(model)
 
     async def stop(self, patience: float = STOP_SECONDS) -> None:
-        """End it with all that it started: asked first, then killed."""
+        """End it with all that it started: its first process is asked, as vLLM ends its others itself; then all are killed."""
         if self.running is None:
             return
-        for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, STOP_SECONDS)):
-            try:
-                os.killpg(self.running.pid, number)
-            except ProcessLookupError:
-                break
-            try:
-                await asyncio.wait_for(self.running.wait(), seconds)
-            except TimeoutError:
-                continue
+        with contextlib.suppress(ProcessLookupError):
+            self.running.send_signal(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.running.wait(), patience)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.running.pid, signal.SIGKILL)
         await self.running.wait()
         self.running = None

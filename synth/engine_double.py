@@ -2,7 +2,7 @@
 
 `python -m synth.engine_double --port P --slots 16 --rate 1000`: `slots` requests at once, each `rate` tokens a second. Answers
 are a function of messages and seed, in the script of the question; some are cut off, loop or leak a control token, as a model's are.
-`POST /double {"mode": …}` makes it `hang` (pages answer, requests do not), answer `garbage`, or be `ok`; a message with
+`POST /double {"mode": …}` makes it `hang` (pages answer, requests do not), answer `garbage`, ask for the key `sesame` (`locked`), or be `ok`; a message with
 `[[die]]` ends it, `[[hang]]`, `[[garbage]]`, `[[busy]]` and `[[refuse]]` do this for one request.
 """
 
@@ -95,6 +95,8 @@ class Double:
         body = orjson.loads(await request.read())
         text = "\n".join(str(one.get("content")) for one in body["messages"])
         fault = found[1] if (found := FAULTS.search(text)) else self.mode
+        if fault == "locked" and request.headers.get("Authorization") != "Bearer sesame":
+            return web.json_response({"error": {"message": "no valid key"}}, status=401)
         if fault == "die":
             os._exit(9)
         if fault in ("hang", "sleep"):

@@ -33,6 +33,7 @@ class Farm:
     pulsar: Pulsar | None = None
     variants: str = ""  # folder of further variant files
     gpu_hour: float = 0.0  # price of one, for figures of cost
+    vllm: str = ""  # interpreter of vLLM's own environment, for workers that start it; without it, the one that runs us
 
     def job(self, name: str) -> LocalStore:
         """The folder of one job: its requests, segments and documents."""

@@ -19,7 +19,8 @@ import numpy as np
 WEEK = 7 * 1440
 SLOT = 10  # minutes; the profile's resolution
 HORIZONS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 45, 60)  # minutes ahead; between them margins are interpolated
-RECENT = 60  # minutes of load that a forecast looks back
+RECENT = 240  # minutes of load that a forecast is given
+HOUR = 60  # whose highest load counts while silence has not outlasted itself
 LEVEL_MINUTES, TREND_MINUTES = 5, 3
 SLOPE = (-0.2, -0.1, 0.0, 0.1, 0.2)  # least squares through five minutes
 SILENT = 0.05  # a load below this share of the profile is an outage or a broken meter, never idleness
@@ -28,25 +29,44 @@ RECOVERY_MINUTES = 15  # so long after silence the level is still what the profi
 
 @dataclass(frozen=True)
 class Forecast:
-    """float64 arrays: `profile`[slots of the week], `climbs`[horizons, slots], `careful`, `likely`[horizons]."""
+    """float64 arrays: `profile`[slots of the week], `climbs`[horizons, slots], `careful`, `likely`[horizons].
+
+    `quantile`: how sure the careful forecast is.
+    """
 
     profile: np.ndarray
     climbs: np.ndarray
     careful: np.ndarray
     likely: np.ndarray
     scale: float
+    quantile: float
 
     def highest(self, minute: int, loads: Sequence[float], ahead: float, likely: bool = False) -> float:
         """The load that the next `ahead` minutes stay under, from the last minutes' loads (newest last, NaN: unknown)."""
         slot = minute // SLOT % len(self.profile)
         level, slope = level_and_slope(loads[-LEVEL_MINUTES:])
         usual = float(self.profile[slot])
-        if not all(load >= SILENT * usual for load in loads[-RECOVERY_MINUTES:]):
-            level = max(level, usual, *(load for load in loads[-RECENT:] if load >= 0))
+        silent = SILENT * usual
+        if not all(load >= silent for load in loads[-RECOVERY_MINUTES:]):
+            sure = 0.5 if likely else self.quantile
+            if ends_within(quiet_minutes(loads, silent), ahead) > 1 - sure:
+                level = max(level, usual, *(load for load in loads[-HOUR:] if load >= 0))
         climb = float(np.interp(ahead, HORIZONS, self.climbs[:, slot]))
         margin = float(np.interp(ahead, HORIZONS, self.likely if likely else self.careful))
         expected = level * climb + slope * min(ahead, TREND_MINUTES)
         return expected + margin * sqrt(expected * self.scale)
+
+
+def quiet_minutes(loads: Sequence[float], silent: float) -> int:
+    """For how long the load has been known to be below `silent`; 0 where it is not, or not known."""
+    return next((back for back, load in enumerate(reversed(loads)) if not load < silent), len(loads))
+
+
+def ends_within(quiet: float, ahead: float) -> float:
+    """The chance that a silence of so many minutes ends in the next `ahead`, of which nothing but its age is known (J. R. Gott,
+    Nature 363, 1993): what has lasted for long will last. Of no silence: 1.
+    """
+    return ahead / (quiet + ahead)
 
 
 def level_and_slope(loads: Sequence[float]) -> tuple[float, float]:
@@ -80,7 +100,7 @@ def learn(loads: np.ndarray, first: int = 0, quantile: float = 0.98) -> Forecast
     climbs = climbs_of(profile)
     scale = float(np.nanmean(known))
     careful, likely = margins(known, climbs, scale, (quantile, 0.5))
-    return Forecast(profile, climbs, careful, likely, scale)
+    return Forecast(profile, climbs, careful, likely, scale, quantile)
 
 
 def week_profile(days: np.ndarray) -> np.ndarray:

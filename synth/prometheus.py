@@ -17,12 +17,12 @@ class MeterError(RuntimeError):
 
 @dataclass(frozen=True)
 class Prometheus:
-    """The queries, in PromQL; the defaults are vLLM's own metrics and the workers'."""
+    """The queries, in PromQL; the defaults are vLLM's own metrics and the broker's."""
 
     url: str
     load: str = "sum(rate(vllm:request_success_total[1m]))"
     strained: str = "sum(vllm:num_requests_waiting) > 0"  # anything it answers but 0 is strain
-    backlog: str = "sum(synth_backlog)"
+    backlog: str = 'sum(pulsar_subscription_back_log{namespace="farm/synth",topic!~".+-dead"})'  # nobody consumes the dead
     history_days: int = 14
     token_file: str | None = None
     timeout_seconds: float = 10

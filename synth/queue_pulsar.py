@@ -10,6 +10,7 @@ Rules and their reasons (measured on Pulsar 4.0.8 with client 3.13):
 
 import asyncio
 import json
+import re
 import ssl
 import time
 import urllib.error
@@ -230,7 +231,10 @@ class PulsarQueue:
         for lane in LANES:
             if self.pending[lane].done():
                 self.last = lane
-                return read(await told(self.pending.pop(lane)), lane)
+                message = await told(self.pending.pop(lane))
+                if letter := read(message, lane):
+                    return letter
+                await self.bury(Letter("", message.data(), lane, handle=message), "unreadable")
         return None
 
     async def ack(self, letters: Sequence[Letter]) -> None:
@@ -264,7 +268,13 @@ class PulsarQueue:
         await asyncio.gather(*self.pending.values(), return_exceptions=True)
 
 
-def read(message: Any, lane: Lane) -> Letter:
+def read(message: Any, lane: Lane) -> Letter | None:
+    """None for what was not sent by `properties`."""
     said = message.properties()
-    numbers = {name: int(said.get(name, "0")) for name in ("attempt", "crashes", "life")}
-    return Letter(said["id"], message.data(), lane, **numbers, handle=message)
+    numbers = {name: said.get(name, "0") for name in ("attempt", "crashes", "life")}
+    if not re.fullmatch("[0-9a-f]{32}", said.get("id", "")) or not all(map(str.isdecimal, numbers.values())):
+        return None
+    return Letter(
+        said["id"], message.data(), lane, handle=message,
+        **{name: int(number) for name, number in numbers.items()},
+    )  # fmt: skip

@@ -98,10 +98,7 @@ def read(path: str) -> Task:
         variant = variants.read(job.variant, farm.variants)
     with form.blame("job.sampling"):
         sampling = (job.sampling or Sampling()).over(forms.dump(variant.sampling))
-        if sampling.max_tokens >= variant.context:
-            raise ValueError(
-                f"max_tokens {sampling.max_tokens} leaves no prompt in {job.variant}'s context of {variant.context}"
-            )
+        variant.most(sampling)
         if job.candidates > 1 and sampling.temperature == 0:
             raise ValueError(
                 f"temperature 0 gives {job.candidates} equal candidates; ask for one, or for some warmth"
@@ -130,6 +127,11 @@ class Request:
     custom_id: str
     body: Mapping[str, Any]  # of /v1/chat/completions
     parents: tuple[str, ...]  # ids of documents, 32 hex digits
+
+    @property
+    def most(self) -> int:
+        """Tokens that its answer may have."""
+        return int(self.body["max_tokens"])
 
     def letter(self, task: Task) -> bytes:
         """What travels."""
@@ -201,7 +203,14 @@ def of_batch(task: Task, row: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     custom_id = str(row.get("custom_id") or "")
     if not custom_id:
         raise RowError("no_custom_id", "each line of a batch has a custom_id")
-    return {**task.asks, **body, "model": task.variant.model}, custom_id
+    asks = {**task.asks, **body, "model": task.variant.model}
+    said = (asks.pop("max_completion_tokens", None), asks["max_tokens"], task.sampling.max_tokens)
+    asks["max_tokens"] = next(one for one in said if one is not None)  # in vLLM's order
+    try:
+        task.variant.most(Sampling(asks["max_tokens"]))
+    except (ValueError, TypeError) as error:
+        raise RowError("bad_max_tokens", str(error)) from error
+    return asks, custom_id
 
 
 def refuse_links(message: Any) -> None:

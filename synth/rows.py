@@ -14,23 +14,23 @@ Row = Mapping[str, Any]
 
 
 def read(pattern: str) -> Iterator[tuple[str, Row]]:
-    """(FILE:LINE, row), lines from 1. Raises ValueError for no file, another ending, a line that is no object."""
+    """(FILE:LINE, row), lines (rows of Parquet) from 1. Raises ValueError for no file, another ending, a line that is no object."""
     paths = sorted(glob.glob(pattern, recursive=True))
     if not paths:
         raise ValueError(
             f"{pattern}: no file is called so; rows come from .jsonl, .jsonl.gz, .jsonl.zst or .parquet"
         )
     for path in paths:
-        for number, row in enumerate(parquet(path) if path.endswith(".parquet") else lines(path), 1):
+        for number, row in parquet(path) if path.endswith(".parquet") else lines(path):
             yield f"{path}:{number}", row
 
 
-def parquet(path: str) -> Iterator[Row]:
-    for batch in pq.ParquetFile(path).iter_batches(1_000):
-        yield from batch.to_pylist()
+def parquet(path: str) -> Iterator[tuple[int, Row]]:
+    batches = pq.ParquetFile(path).iter_batches(1_000)
+    return enumerate((row for batch in batches for row in batch.to_pylist()), 1)
 
 
-def lines(path: str) -> Iterator[Row]:
+def lines(path: str) -> Iterator[tuple[int, Row]]:
     with opened(path) as file:
         for number, line in enumerate(file, 1):
             if line.isspace():
@@ -41,7 +41,7 @@ def lines(path: str) -> Iterator[Row]:
                 raise ValueError(f"{path}:{number}: {error}") from error
             if not isinstance(row, dict):
                 raise ValueError(f"{path}:{number}: must be an object, not {type(row).__name__}")  # noqa: TRY004  # bad data, not a bad call
-            yield row
+            yield number, row
 
 
 def opened(path: str) -> io.BufferedReader | gzip.GzipFile:

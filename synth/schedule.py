@@ -14,7 +14,7 @@ import orjson
 
 from pipeline import forms
 from synth.cluster import Cluster, ClusterError, Lease, Look, Place
-from synth.decide import Decision, Limits, Seen, decide, idle_minutes
+from synth.decide import SWITCHED_OFF, Decision, Limits, Seen, decide, idle_minutes
 from synth.forecast import RECENT, WEEK, Forecast, learn
 from synth.prometheus import MeterError, Prometheus
 
@@ -86,15 +86,19 @@ class Scheduler:
 
     plan: Plan
     farm: Farm
-    meter: Prometheus
     notes: Notes = field(default_factory=Notes)
     forecast: Forecast | None = None
     learnt: float = -math.inf
     looked: float = math.nan  # when a look last was whole
 
+    def obey(self, plan: Plan) -> None:
+        """From now on this one; what was learnt under another is learnt anew."""
+        if plan != self.plan:
+            self.plan, self.forecast = plan, None
+
     def see(self, now: float) -> Seen:
         look = self.farm.look()
-        queries = self.meter
+        queries = self.plan.prometheus
         strained = queries.now(queries.strained)
         backlog = queries.now(queries.backlog)
         if math.isnan(backlog):
@@ -119,22 +123,29 @@ class Scheduler:
             notes.night, notes.spent_gpu_hours = night, 0.0
         elif notes.looked:
             notes.spent_gpu_hours += (
-                look.running * self.plan.limits.gpus_per_worker * (now - notes.looked) / 3600
+                look.pods * self.plan.limits.gpus_per_worker * (now - notes.looked) / 3600
             )
         notes.looked = now
 
     def decide(self, now: float) -> tuple[Seen, Decision]:
         """Raises ClusterError or MeterError where it cannot look, ValueError where history is too short."""
         if self.forecast is None or now - self.learnt >= 3600 * self.plan.learn_again_hours:
-            minutes = 1440 * self.meter.history_days
-            past = self.meter.past(self.meter.load, now, minutes)
+            meter = self.plan.prometheus
+            minutes = 1440 * meter.history_days
+            past = meter.past(meter.load, now, minutes)
             first = minute_of_week(now - 60 * (minutes - 1))
             self.forecast, self.learnt = learn(past, first, self.plan.limits.quantile), now
         seen = self.see(now)
         return seen, decide(seen, self.plan.limits, self.forecast)
 
     def step(self, now: float) -> str:
-        """Look, decide, apply: the line that says so. What cannot be looked at for too long is handed back."""
+        """Look, decide, apply: the line that says so. What cannot be looked at for too long is handed back.
+
+        The kill switch asks nobody: it works without Prometheus, and before there is any history.
+        """
+        if not self.plan.limits.on:
+            self.farm.scale(0)
+            return line(now, decision=0, reasons=SWITCHED_OFF.reasons)
         try:
             seen, decision = self.decide(now)
         except (MeterError, ValueError) as error:
@@ -152,6 +163,8 @@ class Scheduler:
 
     def explain(self, now: float) -> str:
         """What it would do now and why, for people; nothing is changed."""
+        if not self.plan.limits.on:
+            return f"decision: 0 workers\n  {SWITCHED_OFF.reasons[0]}"
         seen, decision = self.decide(now)
         facts = [f"  {name:<24} {value}" for name, value in looked(seen).items()]
         remaining = idle_minutes(seen, self.plan.limits, self.forecast) if self.forecast else 0
@@ -172,13 +185,35 @@ def line(now: float, **facts: object) -> str:
     return orjson.dumps({"at": moment, **facts}).decode()
 
 
-def run(plan: Plan, cluster: Cluster, identity: str, clock: "Clock", say: Callable[[str], None]) -> None:
-    """Until `clock.wait` says that it is over. A look that fails is said and made again at the next minute."""
-    scheduler = Scheduler(plan, cluster, plan.prometheus)
+@dataclass
+class Held:
+    """The cluster, scaled only while the Lease is ours: a look may have taken longer than the Lease lasts."""
+
+    cluster: Cluster
+    lease: Lease
+    clock: "Clock"
+
+    def look(self) -> Look:
+        return self.cluster.look()
+
+    def scale(self, workers: int) -> None:
+        if not self.lease.hold(self.clock.monotonic()):
+            raise ClusterError(f"the Lease was lost during the look: not scaled to {workers}")
+        self.cluster.scale(workers)
+
+
+def run(
+    read: Callable[[], Plan], cluster: Cluster, identity: str, clock: "Clock", say: Callable[[str], None]
+) -> None:
+    """Until `clock.wait` says that it is over. A look that fails is said and made again at the next minute.
+
+    The plan is read anew before each look, but for where the cluster is; one that cannot be read leaves the last in force.
+    """
     lease = Lease(cluster, identity)
+    scheduler = Scheduler(read(), Held(cluster, lease, clock))
     leading, due = False, -math.inf
     try:
-        while not clock.wait(plan.cluster.lease_seconds / 5):
+        while not clock.wait(cluster.place.lease_seconds / 5):
             held = lease.hold(clock.monotonic(), scheduler.notes.as_text() if leading else None)
             if held != leading:
                 say(line(clock.now(), leading=held, identity=identity))
@@ -186,7 +221,11 @@ def run(plan: Plan, cluster: Cluster, identity: str, clock: "Clock", say: Callab
                 scheduler.notes, due = Notes.of(lease.notes), -math.inf
             leading = held
             if leading and clock.monotonic() >= due:
-                due = clock.monotonic() + plan.limits.every_seconds
+                try:
+                    scheduler.obey(read())
+                except (OSError, ValueError) as error:
+                    say(line(clock.now(), plan=str(error)))
+                due = clock.monotonic() + scheduler.plan.limits.every_seconds
                 try:
                     say(scheduler.step(clock.now()))
                 except ClusterError as error:

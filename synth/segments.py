@@ -1,11 +1,12 @@
 """What workers learnt, in files that appear whole and never change. A message is acknowledged after its row is in one.
 
-jobs/NAME/segments/WORKER-NNNNNN.parquet    RESULTS; under the key "winnow" of its schema a Tally of the time since the last
+jobs/NAME/segments/WORKER-DIGEST.parquet    RESULTS; under the key "winnow" of its schema a Tally of the time since the last
 jobs/NAME/segments/verdicts-…               rows of `winnow synth dead requeue` and `drop`
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from hashlib import blake2b
 from typing import Any, Literal
 
 import orjson
@@ -70,14 +71,13 @@ def tally(rows: Iterable[Mapping[str, Any]], gpu_seconds: float, began: float, e
 
 
 def publish(store: LocalStore, writer: str, rows: Sequence[Mapping[str, Any]], counted: Tally) -> str:
-    """Commit rows as the writer's next segment; its name."""
+    """Commit rows as a segment; its name. It is called by what it holds: whatever has the name already is the same rows."""
     schema = RESULTS.with_metadata({"winnow": orjson.dumps(asdict(counted))})
-    table = pa.Table.from_pylist(list(rows), schema=schema)
-    number = 0
-    while store.exists(name := f"segments/{writer}-{number:06d}.parquet") or not tables.write(
-        store, table, name
-    ):
-        number += 1
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), sink, **tables.options(schema))
+    data = sink.getvalue().to_pybytes()
+    name = f"segments/{writer}-{blake2b(data, digest_size=16).hexdigest()}.parquet"
+    store.put(data, name)
     return name
 
 

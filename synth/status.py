@@ -15,7 +15,7 @@ from synth.farm import Farm
 from synth.queue import Counts, QueueError, open_queue
 from synth.segments import Tally
 
-RECENT_SECONDS = 600  # over which rates are taken
+RECENT_SECONDS = 600  # over which rates are taken, or since the work began
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,17 @@ class JobStatus:
     submitted: int
     done: Tally
     recent: Tally
+    recent_seconds: float  # that rates are taken over
     books: dict[str, Any] | None
 
     @property
     def tokens_per_second(self) -> float:
-        return self.recent.completion_tokens / RECENT_SECONDS
+        return self.recent.completion_tokens / self.recent_seconds
 
     @property
     def left_seconds(self) -> float | None:
         """At the present rate; None where nothing happens."""
-        rate = self.recent.rows / RECENT_SECONDS
+        rate = self.recent.rows / self.recent_seconds
         return max(0, self.submitted - self.done.rows) / rate if rate else None
 
 
@@ -46,7 +47,7 @@ def jobs(farm: Farm, now: float | None = None) -> Iterator[JobStatus]:
     for name in farm.jobs():
         store = farm.job(name)
         tallies = [segments.read_tally(store, one) for one in segments.names(store)]
-        recent = [one for one in tallies if one.ended > now - RECENT_SECONDS]
+        recent = reduce(add, (one for one in tallies if one.ended > now - RECENT_SECONDS), Tally())
         asked = sum(
             pq.read_metadata(store.path(f"requests/{one}.parquet")).num_rows for one in submit.names(store)
         )
@@ -56,7 +57,8 @@ def jobs(farm: Farm, now: float | None = None) -> Iterator[JobStatus]:
             variant_of(farm, name),
             asked,
             reduce(add, tallies, Tally()),
-            reduce(add, recent, Tally()),
+            recent,
+            min(RECENT_SECONDS, max(1.0, now - recent.began)),
             books,
         )
 

@@ -4,6 +4,7 @@ Below the farm's store, for a job NAME:
 
     jobs/NAME/job.json                    the job as it was first submitted; under its name nothing else may be asked
     jobs/NAME/requests/NNNNNN.parquet     chunks of requests, each id once in all of them: CHUNK
+    jobs/NAME/names/DIGEST.parquet        further custom_ids of requests that several lines of a batch ask: NAMES
     jobs/NAME/refused/DIGEST.parquet      rows that made no request, and why: REFUSED; one file per reading of the rows
     jobs/NAME/sent/NNNNNN                 the receipt of a chunk: all its letters are on the queue
     jobs/NAME/bodies/ID                   bodies above 1 MB, which their letters only name
@@ -21,6 +22,7 @@ from itertools import islice
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline import forms
 from pipeline.data import tables
@@ -33,7 +35,14 @@ from synth.template import RowError
 BY_REFERENCE = 1 << 20  # bytes of a body above which its letter only names it; Pulsar takes 5 MiB at most
 CHUNK_ROWS = 5_000
 CHUNK = pa.schema(
-    [pa.field(name, kind, nullable=False) for name, kind in (("id", pa.binary(16)), ("body", pa.binary()))]
+    [
+        pa.field("id", pa.binary(16), nullable=False),
+        pa.field("body", pa.binary(), nullable=False),
+        pa.field("max_tokens", pa.int64(), nullable=False),
+    ]
+)
+NAMES = pa.schema(
+    [pa.field("id", pa.binary(16), nullable=False), pa.field("custom_id", pa.string(), nullable=False)]
 )
 REFUSED = pa.schema([pa.field(name, pa.string(), nullable=False) for name in ("row", "reason", "detail")])
 MOVES_ON = (
@@ -57,6 +66,16 @@ class Submitted:
     examples: dict[str, str] = field(
         default_factory=dict
     )  # of each reason: the first row and what is wrong with it
+
+
+@dataclass
+class Asked:
+    """What a job has asked so far, by all its submissions."""
+
+    ids: set[bytes] = field(default_factory=set)  # 10 M requests take 1 GB of memory
+    tokens: int = 0  # as if every answer had max_tokens
+    names: list[tuple[bytes, str]] = field(default_factory=list)  # NAMES that this call found
+    refused: list[tuple[str, str, str]] = field(default_factory=list)  # REFUSED of this call
 
 
 @contextmanager
@@ -115,25 +134,31 @@ def same_job(task: Task) -> None:
 
 
 async def put(task: Task, queue: Queue) -> Submitted:
-    done, chunks = Submitted(), names(task.store)
-    seen: set[bytes] = set()  # 10 M requests take 1 GB of memory
+    done, asked, chunks = Submitted(), Asked(), names(task.store)
     for name in chunks:
-        seen.update(tables.read(task.store, f"requests/{name}.parquet", ["id"])["id"].to_pylist())
+        table = tables.read(task.store, f"requests/{name}.parquet", ["id", "max_tokens"])
+        asked.ids.update(table["id"].to_pylist())
+        asked.tokens += pc.sum(table["max_tokens"]).as_py()
         if not task.store.exists(f"sent/{name}"):
             done.sent += await send(task, queue, name)
-    refused: list[tuple[str, str, str]] = []
-    fresh = made(task, seen, done, refused)
+    fresh = made(task, asked, done)
     number = int(chunks[-1]) + 1 if chunks else 0
     while part := list(islice(fresh, CHUNK_ROWS)):
         name = f"{number:06d}"
         write(task, name, part)
         done.sent += await send(task, queue, name)
         number += 1
-    if refused:
-        table = pa.table(list(map(list, zip(*refused, strict=True))), schema=REFUSED)
-        digest = blake2b(orjson.dumps(refused), digest_size=16).hexdigest()
-        tables.write(task.store, table, f"refused/{digest}.parquet")
+    note(task.store, "refused", asked.refused, REFUSED)
+    note(task.store, "names", asked.names, NAMES)
     return done
+
+
+def note(store: LocalStore, folder: str, rows: Sequence[tuple[object, ...]], schema: pa.Schema) -> None:
+    """One file a call, called by what it holds: the same again adds nothing."""
+    if rows:
+        table = pa.table(list(map(list, zip(*rows, strict=True))), schema=schema)
+        digest = blake2b(repr(rows).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        tables.write(store, table, f"{folder}/{digest}.parquet")
 
 
 def names(store: LocalStore) -> list[str]:
@@ -141,37 +166,36 @@ def names(store: LocalStore) -> list[str]:
     return [os.path.basename(path).removesuffix(".parquet") for path in store.list("requests")]
 
 
-def made(
-    task: Task, seen: set[bytes], done: Submitted, refused: list[tuple[str, str, str]]
-) -> Iterator[Request]:
-    """The requests that are not in `seen`, which grows; rows that make none are noted."""
-    asked = len(seen)
+def made(task: Task, asked: Asked, done: Submitted) -> Iterator[Request]:
+    """The requests that are not in `asked`, which grows; rows that make none are noted."""
     for place, row in rows.read(task.job.rows):
         done.rows += 1
         try:
             for request in requests.requests(task, row, place):
                 key = bytes.fromhex(request.id)
-                if key in seen:
+                if key in asked.ids:
                     done.known += 1
+                    if task.job.form == "batch":
+                        asked.names.append((key, request.custom_id))
                     continue
-                asked += 1
-                refuse_costly(task, asked)
-                seen.add(key)
+                refuse_costly(task, asked, request.most)
+                asked.ids.add(key)
+                asked.tokens += request.most
                 done.new += 1
                 yield request
         except RowError as error:
-            refused.append((place, error.reason, str(error)))
+            asked.refused.append((place, error.reason, str(error)))
             done.refused[error.reason] += 1
             done.examples.setdefault(error.reason, f"{place}: {error}")
 
 
-def refuse_costly(task: Task, asked: int) -> None:
-    budget, most = task.job.budget, task.sampling.max_tokens
-    if budget.requests and asked > budget.requests:
+def refuse_costly(task: Task, asked: Asked, most: int) -> None:
+    budget = task.job.budget
+    if budget.requests and len(asked.ids) >= budget.requests:
         raise RowError("over_budget", f"the budget of {budget.requests:,} requests is spent")
-    if budget.tokens and asked * most > budget.tokens:
+    if budget.tokens and asked.tokens + most > budget.tokens:
         raise RowError(
-            "over_budget", f"the budget of {budget.tokens:,} tokens is spent, at {most:,} a request"
+            "over_budget", f"{most:,} tokens more than {asked.tokens:,}; the budget has {budget.tokens:,}"
         )
 
 
@@ -184,8 +208,8 @@ def write(task: Task, name: str, part: Sequence[Request]) -> None:
             task.store.put(body, f"bodies/{request.id}")
             body = orjson.dumps({"job": task.job.job, "reference": True})
         bodies.append(body)
-    table = pa.table([[bytes.fromhex(one.id) for one in part], bodies], schema=CHUNK)
-    if not tables.write(task.store, table, f"requests/{name}.parquet"):
+    columns = [[bytes.fromhex(one.id) for one in part], bodies, [one.most for one in part]]
+    if not tables.create(task.store, pa.table(columns, schema=CHUNK), f"requests/{name}.parquet"):
         raise FileExistsError(
             f"{task.store.path(f'requests/{name}.parquet')}: appeared meanwhile; submit again"
         )

@@ -11,7 +11,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, UndefinedError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -33,11 +33,12 @@ class RowError(ValueError):
 
 
 def without_control(value: Any) -> Any:
-    """The value without control tokens in any of its texts, however deep; what a removal puts together is removed too."""
+    """The value without control tokens in any of its texts, however deep.
+
+    What a removal puts together becomes a line break, which no token holds: so two passes are enough, however deep they are nested.
+    """
     if isinstance(value, str):
-        while (cleaned := CONTROL.sub("", value)) != value:
-            value = cleaned
-        return value
+        return CONTROL.sub("\n", CONTROL.sub("", value))
     if isinstance(value, Mapping):
         return {key: without_control(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -83,7 +84,7 @@ class Prompt:
         return [(roles[name], ENVIRONMENT.from_string(text)) for name, text in self.sources.items()]
 
     def messages(self, row: Mapping[str, Any]) -> list[dict[str, str]]:
-        """[{role, content}] of one row. Raises RowError: missing_field, empty_prompt, unsafe."""
+        """[{role, content}] of one row. Raises RowError: missing_field, empty_prompt, unsafe, unrenderable."""
         clean = without_control(row)
         try:
             made = [{"role": role, "content": one.render(clean).strip()} for role, one in self.compiled]
@@ -91,6 +92,8 @@ class Prompt:
             raise RowError("missing_field", f"{error.message}; the row has {', '.join(row)}") from error
         except SecurityError as error:
             raise RowError("unsafe", str(error)) from error
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+            raise RowError("unrenderable", f"{type(error).__name__}: {error}") from error
         if not all(one["content"] for one in made):
             raise RowError("empty_prompt", "the template renders to nothing")
         return made

@@ -5,6 +5,7 @@ An empty line when it listens; then lines of JSON: {n, body} in, {n, answer} or 
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -75,14 +76,14 @@ class Ward:
             await self.reading
 
 
-async def serve(url: str) -> None:
+async def serve(url: str, key: str) -> None:
     """The child's side: until its input ends."""
     reader = asyncio.StreamReader(limit=LINE_BYTES)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     running: set[asyncio.Task[None]] = set()
     print(flush=True)  # noqa: T201  # it listens
-    async with Engine(url) as engine:
+    async with Engine(url, key) as engine:
         while line := await reader.readline():
             said = orjson.loads(line)
             task = loop.create_task(ask(engine, said["n"], said["body"]))
@@ -101,4 +102,4 @@ async def ask(engine: Engine, number: int, body: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1]))
+    asyncio.run(serve(sys.argv[1], os.environ.get("OPENAI_API_KEY", "")))

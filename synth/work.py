@@ -1,8 +1,12 @@
 """Everything that a worker stands on, opened and checked; then the worker, until it leaves."""
 
+import asyncio
 import logging
 import os
+import shutil
+import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -43,12 +47,23 @@ class Post:
     def process(self, variant: Variant) -> Process | None:
         if self.url:
             return None
-        server = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *variant.arguments()]
-        command = self.command or [*server, "--host", "127.0.0.1", "--port", "{port}"]
+        command = self.command or self.server(variant)
         os.makedirs(f"{self.farm.store}/logs", exist_ok=True)
         return Process(
             command, free_port(), self.environment, f"{self.farm.store}/logs/{self.name}-engine.log"
         )
+
+    def server(self, variant: Variant) -> list[str]:
+        """VLLM's command line. Raises EngineError where there is none, with what to install."""
+        python = self.farm.vllm or sys.executable
+        look = "import sys, importlib.util as found; sys.exit(not found.find_spec('vllm'))"
+        if not shutil.which(python) or subprocess.run([python, "-c", look], check=False).returncode:
+            raise EngineError(
+                f"{python}: has no vLLM. It wants an environment of its own: python3 -m venv vllm && vllm/bin/pip install vllm,"
+                " then in farm.yaml `vllm: vllm/bin/python`; or name an engine that runs already by its URL"
+            )
+        module = "vllm.entrypoints.openai.api_server"  # builds that are not called vllm have no `vllm serve`
+        return [python, "-m", module, *variant.arguments(), "--host", "127.0.0.1", "--port", "{port}"]
 
 
 def free_port() -> int:
@@ -67,7 +82,7 @@ async def work(post: Post, habits: Habits | None = None, make: type[Worker] = Wo
     async with Engine(process.url if process else post.url, os.environ.get("OPENAI_API_KEY", "")) as engine:
         try:
             if process:
-                await process.start(engine, variant.model)
+                await started(process, engine, variant.model)
             else:
                 await engine.check(variant.model)
             worker = make(
@@ -80,6 +95,13 @@ async def work(post: Post, habits: Habits | None = None, make: type[Worker] = Wo
         finally:
             if process:
                 await process.stop()
+
+
+async def started(process: Process, engine: Engine, model: str) -> None:
+    """CancelledError when SIGTERM comes first: an engine that loads, in a session of its own, would outlive us on its GPU."""
+    starting = asyncio.ensure_future(process.start(engine, model))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, starting.cancel)
+    await starting
 
 
 def writable(store: str) -> None:

@@ -20,10 +20,12 @@ from typing import Any, Protocol
 
 import orjson
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from pydantic import TypeAdapter
 
 from pipeline.data.store import LocalStore
 from synth import farm as farms
 from synth import segments
+from synth.bill import Bill
 from synth.engine import Answer, Engine, Failed, Lost, Process, Refused, RequestError
 from synth.farm import Farm
 from synth.journal import Journal
@@ -35,6 +37,7 @@ ISOLATION = 8  # a letter of c crashes is asked among at most in_flight / 8^c ot
 MAX_DEATHS = 8  # workers that died with a letter in hand: the ward does not help, or the machines are sick
 REMEMBERED = 20_000  # ids done lately: what is delivered twice at once is not asked twice
 RECEIVE_SECONDS = 0.5
+SETTLE_SECONDS = 2.0  # that the queue is given to take back what is given up
 RESTART_SECONDS = (1, 5, 30, 120)  # before the engine is started again; the last for all later ones
 SLEEPING = ("vllm:engine_sleep_state:weights_offloaded", "vllm:engine_sleep_state:discard_all")
 TOKENS = "vllm:generation_tokens_total"
@@ -94,17 +97,42 @@ class Metrics:
         )
 
 
+@dataclass(frozen=True)
+class Said:
+    """What a letter says: see Request.letter."""
+
+    job: str
+    body: dict[str, Any]
+    custom_id: str | None = None
+    parents: list[str] | None = None
+    revision: str | None = None
+
+
+SAID = TypeAdapter(Said)
+
+
 @dataclass
 class Flight:
-    """One letter at the engine, and those of its twins that were delivered meanwhile."""
+    """One letter at the engine, and those of its twins that were delivered meanwhile.
+
+    `task` brings it to its end and is left alone; `asking` is the part of it at the engine, which may be cancelled at any time.
+    """
 
     letters: list[Letter]
     limit: int  # requests that may be at the engine with it
     said: Mapping[str, Any]
+    deaths: int = 0  # of workers, that were known when it was taken
     accompanied: bool = False
     sent: float = float("inf")  # by the monotonic clock
+    asking: "Task[Answer] | None" = None
     task: "Task[None] | None" = None
     gone: str = ""  # why it is being cancelled, if not to yield
+
+    def cancel(self, why: str = "") -> None:
+        """Take it away from the engine; without a reason it goes back as it came."""
+        if self.asking:
+            self.gone = why
+            self.asking.cancel()
 
 
 @dataclass(frozen=True)
@@ -144,7 +172,7 @@ class Worker:
         self.leaving, self.finishing, self.changed = asyncio.Event(), asyncio.Event(), asyncio.Condition()
         self.ready, self.storing, self.version = True, True, "unknown"
         self.answered = self.committed = time.monotonic()
-        self.began, self.restarts = time.time(), 0
+        self.began, self.restarts, self.bill = time.time(), 0, Bill(self.gpus)
         self.committing = asyncio.Lock()
 
     async def run(self) -> None:
@@ -225,11 +253,11 @@ class Worker:
         if twin := self.flights.get(letter.key) or self.buffered.get(letter.key):
             twin.letters.append(letter)
             return
-        deaths = self.journal.deaths(letter.id)
+        deaths = self.journal.deaths(letter.key)
         crashes = letter.crashes + deaths
         limit = max(1, self.habits.in_flight // ISOLATION**crashes)
         try:
-            flight = Flight([letter], limit, self.open(letter))
+            flight = Flight([letter], limit, self.open(letter), deaths)
         except (OSError, ValueError) as error:
             self.end(Flight([letter], 1, named(letter)), "dead", reason="unreadable", detail=str(error))
             return
@@ -240,47 +268,62 @@ class Worker:
             if self.leaving.is_set():
                 await self.queue.hand_back(letter)
                 return
+        if not self.flights and not self.rows:
+            self.began = time.time()
+        self.bill.busy(time.monotonic())
         self.flights[letter.key] = flight
         if len(self.flights) > 1:
             for one in self.flights.values():
                 one.accompanied = True
         asked: Asked = self.ward if deaths else self.engine  # type: ignore[assignment]  # see __post_init__
-        flight.task = asyncio.create_task(self.fly(flight, asked))
+        flight.asking = asyncio.create_task(self.ask(flight, asked))
+        flight.task = asyncio.create_task(self.fly(flight, flight.asking))
         flight.task.add_done_callback(self.landed)
         self.metrics.in_flight.set(len(self.flights))
 
     def open(self, letter: Letter) -> dict[str, Any]:
         """What a letter says. Raises ValueError, OSError."""
-        said = orjson.loads(letter.body)
-        if isinstance(said, dict) and "reference" in said:
-            said = orjson.loads(self.farm.job(said["job"]).read(f"bodies/{letter.id}"))
-        if not isinstance(said, dict) or not {"job", "body"} <= said.keys():
-            raise ValueError(f"no request: {letter.body[:200]!r}")
-        return said
+        body = letter.body
+        if isinstance(said := orjson.loads(body), dict) and "reference" in said:
+            body = self.farm.job(str(said.get("job"))).read(f"bodies/{letter.id}")
+        found = SAID.validate_json(body, strict=True)
+        farms.named(found.job)
+        return dict(vars(found))
 
     # Flying
 
-    async def fly(self, flight: Flight, asked: Asked) -> None:
+    async def ask(self, flight: Flight, asked: Asked) -> Answer:
+        """Raises RequestError, TimeoutError."""
+        letter = flight.letters[0]
+        await asked.ready()
+        await self.journal.look()
+        if self.journal.deaths(letter.key) > flight.deaths:
+            raise Failed("suspect", "a worker has died with it")
+        self.journal.enter(letter.key)
+        self.step("journalled", letter.id)
+        flight.sent = time.monotonic()
+        async with asyncio.timeout(self.habits.deadline_seconds):
+            answer = await asked.complete(flight.said["body"])
+        self.answered = time.monotonic()
+        self.step("answered", letter.id)
+        return answer
+
+    async def fly(self, flight: Flight, asking: "Task[Answer]") -> None:
         letter = flight.letters[0]
         try:
-            await asked.ready()
-            self.journal.enter(letter.id)
-            self.step("journalled", letter.id)
-            flight.sent = time.monotonic()
-            async with asyncio.timeout(self.habits.deadline_seconds):
-                answer = await asked.complete(flight.said["body"])
-            self.answered = time.monotonic()
-            self.step("answered", letter.id)
+            answer = await asking
         except Refused as error:
             self.end(flight, "dead", reason=error.reason, detail=error.detail)
         except Lost as error:
             await self.lost(flight, error)
         except (Failed, TimeoutError) as error:
-            if isinstance(error, Failed) and error.reason == "unreachable":  # it was not even sent
+            failed = error if isinstance(error, Failed) else Failed("deadline")
+            if failed.reason in ("unreachable", "denied"):  # until one token comes back
                 self.ready = False
+            if failed.reason in ("unreachable", "suspect"):  # it was not even sent
                 await self.give_back(flight)
-                return
-            await self.again(flight, error if isinstance(error, Failed) else Failed("deadline"))
+            else:
+                await self.again(flight, failed)
         except asyncio.CancelledError:
             if flight.gone:
                 await self.crashed(flight, Lost(flight.gone))
@@ -293,8 +336,10 @@ class Worker:
             self.metrics.tokens.labels("completion").inc(answer.completion_tokens)
             self.end(flight, "result", **vars(answer), seconds=seconds)
         finally:
-            self.journal.leave(letter.id)
+            self.journal.leave(letter.key)
             self.flights.pop(letter.key, None)
+            if not self.flights:
+                self.bill.idle(time.monotonic())
             self.metrics.in_flight.set(len(self.flights))
             await self.tell()
 
@@ -357,7 +402,7 @@ class Worker:
         if self.leaving.is_set():
             await self.give_back(flight)
             return
-        deaths = self.journal.deaths(letter.id)
+        deaths = self.journal.deaths(letter.key)
         if letter.crashes + deaths and not flight.accompanied:
             self.end(flight, "dead", reason="killed_engine", detail=f"alone when it happened: {error.reason}")
             return
@@ -390,7 +435,7 @@ class Worker:
             if not self.rows or not (due or len(self.rows) >= self.habits.commit_rows):
                 continue
             try:
-                await self.commit()
+                await asyncio.shield(self.commit())  # who leaves meanwhile waits for it in the last commit
             except OSError as error:
                 failures += 1
                 self.storing = False
@@ -407,12 +452,12 @@ class Worker:
             jobs: dict[str, list[Ended]] = {}
             for one in ended:
                 jobs.setdefault(one.job, []).append(one)
-            began, now = self.began, time.time()
+            self.bill.share(time.monotonic(), {job: len(mine) for job, mine in jobs.items()})
+            now = time.time()
             try:
                 for job, mine in list(jobs.items()):
-                    gpu_seconds = (now - began) * self.gpus * len(mine) / len(ended)
-                    await self.publish(job, [one.row for one in mine], gpu_seconds, now)
-                    del jobs[job]
+                    await self.publish(job, [one.row for one in mine], self.bill.owed[job], now)
+                    del jobs[job], self.bill.owed[job]
                     await self.settle(mine)
             finally:
                 self.rows = [one for mine in jobs.values() for one in mine] + self.rows
@@ -436,6 +481,7 @@ class Worker:
         try:
             for one in ended:
                 self.recent[one.letters[0].key] = None
+                self.journal.forget(one.letters[0].key)
                 self.buffered.pop(one.letters[0].key, None)
                 if one.row["outcome"] == "dead":
                     await self.queue.bury(one.letters[0], one.row["reason"])
@@ -488,8 +534,7 @@ class Worker:
         LOG.warning("engine", extra={"state": how, "in_flight": len(self.flights)})
         waiting = [one for one in self.flights.values() if one.task]
         for one in waiting:
-            one.gone = "" if how == "sleeping" else f"engine_{how}"
-            one.task.cancel()  # type: ignore[union-attr]  # chosen above
+            one.cancel("" if how == "sleeping" else f"engine_{how}")
         await asyncio.gather(*(one.task for one in waiting if one.task), return_exceptions=True)
         if self.process and how != "sleeping":
             await self.process.stop(patience=1 if how == "hung" else 0)
@@ -501,13 +546,17 @@ class Worker:
 
     async def land(self) -> None:
         """What is in hand: waited for, then given back."""
-        tasks = [one.task for one in self.flights.values() if one.task]
+        flights = list(self.flights.values())
+        tasks = [one.task for one in flights if one.task]
         if tasks:
             await asyncio.wait(
                 tasks, timeout=None if self.finishing.is_set() else self.habits.max_yield_seconds
             )
+            for flight in flights:
+                flight.cancel()
+            await asyncio.wait(tasks, timeout=SETTLE_SECONDS)
         for one in tasks:
-            one.cancel()
+            one.cancel()  # what the queue does not take back in time goes back when it is closed
         await asyncio.gather(*tasks, return_exceptions=True)
 
 

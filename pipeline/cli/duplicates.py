@@ -91,6 +91,7 @@ def show_groups(run: "Run", count: int, as_json: bool) -> None:
 def show_matrix(stage: str, removed: int, counts: "dict[tuple[str, str], int]") -> None:
     """Sources of those that went down, sources of their survivors across."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from pipeline.cli.tables import number
@@ -99,9 +100,9 @@ def show_matrix(stage: str, removed: int, counts: "dict[tuple[str, str], int]") 
     table.add_column("removed from ↓  for one in →")
     across = sorted({other for _, other in counts})
     for name in across:
-        table.add_column(name, justify="right")
+        table.add_column(escape(name), justify="right")
     for source in sorted({one for one, _ in counts}):
-        table.add_row(source, *(number(counts.get((source, other), 0)) for other in across))
+        table.add_row(escape(source), *(number(counts.get((source, other), 0)) for other in across))
     Console(width=110).print(table)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -46,6 +47,10 @@ def inspect(
 
     if near and stage is None:
         raise click.UsageError("--near needs a --stage")
+    if kept and (near or stage or reason):
+        raise click.UsageError(
+            "--kept is a sample of all that ships; it goes with no --near, --stage or --reason"
+        )
     try:
         run = open_run(out)
         if near:
@@ -61,10 +66,11 @@ def inspect(
     if not found:
         fail(f"{out}: no such document", 1)
     for one, note in found:
-        show(run, one, note, as_json)
+        show(run, one, stage, note, as_json)
 
 
-def show(run: "Run", one: "Life", note: str, as_json: bool) -> None:
+def show(run: "Run", one: "Life", stage: str | None, note: str, as_json: bool) -> None:
+    """One document; with a note the values that this stage looked at, else those of the stage that dropped it."""
     from pipeline.cli.why import verdict
     from pipeline.ledger.inspect import evidence
 
@@ -80,8 +86,8 @@ def show(run: "Run", one: "Life", note: str, as_json: bool) -> None:
         click.echo(line)
     if note:
         click.echo(f"  near      {note}")
-    decided = [said for said in one.said if said.applies and (said.reason or note)]
-    for said in decided[:1] if not note else [said for said in decided if said.values][:1]:
+    decided = (said for said in one.said if (said.stage == stage if note else said.applies and said.reason))
+    for said in islice(decided, 1):
         values = ", ".join(f"{name} {value}" for name, value in said.values.items() if value is not None)
         click.echo(f"  {said.stage}: {said.reason or 'passes'}; {values}")
     click.echo("".join(f"    {line}\n" for line in text.splitlines()))

@@ -196,7 +196,7 @@ def show_funnel(job: "Job") -> None:
         console.print(groups.said(), highlight=False)
     for warning in empty_inputs(ledger.funnel(run), run):
         console.print(f"! {warning}", style="red", highlight=False)
-    if (found := ledger.long_share(run)) < (wanted := run.recipe.output.min_long_share):
+    if (found := ledger.long_share(run)) < (wanted := job.recipe.output.min_long_share):
         cure = "ship long documents more often (`sample`), or drop short ones"
         said = f"long documents hold {100 * found:.1f} % of the tokens, min_long_share asks for {100 * wanted:.1f} %: {cure}"
         console.print(f"! {said}", style="red", highlight=False)

@@ -95,17 +95,22 @@ def work(
     """
     with mistakes():
         import asyncio
+        from contextlib import suppress
+        from dataclasses import replace
 
         from synth import farm, variants
         from synth import work as working
-        from synth.colocated import Guest
+        from synth.colocated import Guest, replica
         from synth.worker import Habits, Worker
 
         post = working.Post(farm.read(path), variant, url, metrics_port=metrics_port)
+        if co_located:
+            post = replace(post, url=replica(url, post.name))
         concurrency = in_flight or variants.read(variant, post.farm.variants).concurrency
         working.log_lines()
         habits = Habits(concurrency, deadline, max_yield_seconds=max_yield, stop_when_empty=until_empty)
-        asyncio.run(working.work(post, habits, Guest if co_located else Worker))
+        with suppress(asyncio.CancelledError):  # told to leave before the engine was ready
+            asyncio.run(working.work(post, habits, Guest if co_located else Worker))
 
 
 @synth.command()

@@ -44,11 +44,11 @@ def demo(folder: Path, engine: str, variant: str, url: str) -> None:
 
     \b
       winnow synth demo                  an engine double over HTTP: a few seconds
-      winnow synth demo --engine vllm    a model of yours
+      winnow synth demo --engine vllm    a model of yours; FOLDER/farm.yaml says where vLLM is, `vllm: /opt/vllm/bin/python`
     """
     from pipeline.cli import curable, fail
 
-    if folder.exists() and any(folder.iterdir()) and not (folder / "job.yaml").exists():
+    if folder.exists() and any(folder.iterdir()) and not (folder / "farm.yaml").exists():
         fail(f"{folder}: holds other things; name an empty folder or a new one")
     with curable("synth"):
         import asyncio

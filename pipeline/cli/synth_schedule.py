@@ -40,7 +40,8 @@ def schedule(path: str, explain: bool, kubeconfig: str | None, identity: str | N
     \b
       winnow synth schedule plan.yaml --explain --kubeconfig ~/.kube/config
 
-    Several may run; the one that holds the Lease acts. `limits.on: false` in PLAN is the kill switch, and
+    Several may run; the one that holds the Lease acts. `limits.on: false` in PLAN is the kill switch: PLAN is read anew
+    each minute (but for `cluster`), and
     `winnow synth replay` shows on a recorded week what these limits would do.
     """
     with mistakes():
@@ -53,9 +54,11 @@ def schedule(path: str, explain: bool, kubeconfig: str | None, identity: str | N
         plan = loop.read_plan(path)
         cluster = Cluster(plan.cluster, kubeconfig)
         if not explain:
-            loop.run(plan, cluster, identity or socket.gethostname(), Clock(), click.echo)
+            loop.run(
+                lambda: loop.read_plan(path), cluster, identity or socket.gethostname(), Clock(), click.echo
+            )
             return
         try:
-            click.echo(loop.Scheduler(plan, cluster, plan.prometheus).explain(time.time()))
+            click.echo(loop.Scheduler(plan, cluster).explain(time.time()))
         except (ClusterError, MeterError) as error:
             raise ValueError(error) from error

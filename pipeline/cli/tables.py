@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def by_input(title: str, what: str, counts: Mapping[tuple[str, str], int]) -> Ta
     table.add_column(what)
     table.add_column("records", justify="right")
     for (name, one), count in sorted(counts.items()):
-        table.add_row(name, one, number(count))
+        table.add_row(escape(name), escape(one), number(count))
     return table
 
 
@@ -93,7 +94,7 @@ def by_source(funnel: "Funnel") -> Table:
         read = total([one for one in funnel.counts if one.source == source])
         kept = total([one for one in funnel.kept if one.source == source])
         row = (read.documents, kept.documents, kept.spans, kept.shipped)
-        table.add_row(source, *map(number, row), share(kept.shipped, shipped))
+        table.add_row(escape(source), *map(number, row), share(kept.shipped, shipped))
     return table
 
 
@@ -113,7 +114,7 @@ def group_table(groups: "Groups") -> Table:
         planned = (f"{100 * one.planned:.2f} %" if one.planned else "none",) if groups.mixed else ()
         epochs = f"{one.shipped / one.there:.2f}" if one.there else "–"
         cells = (number(one.there), epochs, number(one.shipped), f"{100 * one.share:.2f} %", *planned)
-        table.add_row("none" if one.group is None else one.group, *cells)
+        table.add_row("none" if one.group is None else escape(one.group), *cells)
     return table
 
 

@@ -69,6 +69,13 @@ def write(store: Store, table: pa.Table | pa.RecordBatch, name: str) -> str:
         return writer.publish(name)
 
 
+def create(store: Store, table: pa.Table, name: str) -> bool:
+    """Publish one table as one file; False if the name was taken, whatever has it."""
+    with TableWriter(store, table.schema) as writer:
+        writer.write(table)
+    return store.publish(writer.path, name)
+
+
 def read(store: Store, name: str, columns: list[str] | None = None) -> pa.Table:
     """A published table, its page checksums verified; OSError names the file when it is damaged."""
     try:

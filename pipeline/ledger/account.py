@@ -22,7 +22,7 @@ from pipeline.ledger.clean import needed_steps
 from pipeline.readers import Extent, count_records
 from pipeline.ship import manifest as manifests
 from pipeline.steps.decide import counts, decisions_of
-from pipeline.steps.ingest import add, fingerprint, fold, open_file, receipt_of
+from pipeline.steps.ingest import fingerprint, fold, open_file, receipt_of
 from pipeline.steps.judge import own_cuts, piece_view
 from pipeline.steps.measure import columns_of, every
 from pipeline.steps.placed import size_after
@@ -58,7 +58,7 @@ def readable(lines: Iterator[Line]) -> Iterator[Line]:
     """The lines, and where a file is too damaged to be read, that it is: the message names it."""
     try:
         yield from lines
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, ValueError) as error:  # Arrow's are ValueErrors, too
         yield Line("files", wrong=str(error))
 
 
@@ -121,7 +121,7 @@ def piece_lines(run: Run, piece: Piece) -> Iterator[Line]:
     lengths, folded, rows = [], (0, 0), 0
     for batch in tables.batches(run.store, documents):
         lengths.append(pc.utf8_length(batch["text"]))
-        folded, rows = add(folded, fold(batch)), rows + batch.num_rows
+        folded, rows = hashing.add([folded, fold(batch)]), rows + batch.num_rows
     yield check("documents", documents, rows, piece.rows, "rows", "its receipt")
     if folded != piece.fold:
         yield Line("documents", wrong=f"{documents}: its rows are not those that were read (fold differs)")

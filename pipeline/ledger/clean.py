@@ -16,7 +16,7 @@ from pipeline.steps.ingest import receipt_of
 from pipeline.steps.judge import marks_of, own_cuts, statistic_of
 from pipeline.steps.measure import columns_of, every
 from pipeline.steps.shards import packs_of, shard_receipt
-from pipeline.steps.taken import TAKEDOWN
+from pipeline.steps.taken import TAKEDOWN, in_force
 from pipeline.steps.tokens import fragment_of, fragments, read_tokens
 from pipeline.steps.work import Piece
 
@@ -65,7 +65,11 @@ def needed_names(run: Run) -> set[str]:
     """Files and receipts that stay."""
     steps = needed_steps(run)
     files = {name for of in steps for name in receipts.get(run.store, of).files}
-    return files | {receipt_name(of) for of in steps} | {run.planned.name, run.work.taken, *KEPT}
+    return (
+        files
+        | {receipt_name(of) for of in steps}
+        | {run.planned.name, run.work.taken, in_force(run.store), *KEPT}
+    )
 
 
 def merge_fragments(run: Run, piece: Piece) -> None:

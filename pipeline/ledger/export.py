@@ -20,7 +20,7 @@ import zstandard
 
 from pipeline.data import tables
 from pipeline.data.new_folder import new_folder
-from pipeline.data.schemas import MEDIUM, PART
+from pipeline.data.schemas import DOCUMENTS, MEDIUM, PART
 from pipeline.ledger import LedgerError, Run
 from pipeline.steps.judge import piece_view
 from pipeline.steps.taken import REASON, STAGE
@@ -96,6 +96,12 @@ class Exported:
 def export(run: Run, target: str, form: str, text_field: str, choice: Choice) -> Exported:
     """Write the chosen documents below a new folder, a file a piece; see `new_folder`."""
     choice.check(run)
+    if text_field.startswith("winnow_") or text_field in {*DOCUMENTS.names, *run.work.placed.chosen} - {
+        "text"
+    }:
+        raise LedgerError(
+            f"--text-field {text_field}: a column of that name stands beside the text; name another"
+        )
     with new_folder(target) as folder:
         return write(run, folder, form, text_field, choice)
 

@@ -18,7 +18,7 @@ from pipeline.kernels import hashing
 from pipeline.ledger import LedgerError, Run
 from pipeline.ledger.export import Choice
 from pipeline.ledger.why import Life, life
-from pipeline.steps.judge import ALIVE, judge_piece, read_statistics, reasons
+from pipeline.steps.judge import judge_piece, piece_view, read_statistics, reasons
 from pipeline.steps.placed import EDITOR, RULE, PlacedStage
 from pipeline.steps.work import Piece
 
@@ -96,9 +96,9 @@ def shifted(limit: float, share: float) -> tuple[float, float]:
 def fallen(
     run: Run, piece: Piece, stage: PlacedStage, reason: str | None, moves: list[Move]
 ) -> dict[int, tuple[float, str, float, float]]:
-    """By row of the piece: the first move that drops a document that nobody dropped."""
-    view, verdicts = judge_piece(run.work, piece, run.corpus, run.work.placed.stages)
-    left = verdicts.stage == ALIVE
+    """By row of the piece: the first move that drops a document that ships."""
+    view = piece_view(run.work, piece, run.corpus)
+    left = np.asarray(run.decisions(piece, ["copies"])["copies"]) > 0
     found: dict[int, tuple[float, str, float, float]] = {}
     for share, name, limit, at, changed in moves:
         said = reasons(view, changed, no_marks, lambda _: read_statistics(run.work, stage, run.corpus))
@@ -146,13 +146,13 @@ def marked_spans(text: bytes, cuts: list[dict[str, Any]]) -> list[Span]:
     """The text around its first cut, or its beginning, in order."""
     if not cuts:
         return [("", text[: 4 * AROUND].decode(errors="ignore")[: 2 * AROUND])]
-    begin = max(0, cuts[0]["start"] - AROUND)
-    spans, at = list[Span](), begin
+    first = cuts[0]["start"]
+    spans, at = [("", text[:first].decode()[-AROUND:])], first
     for cut in cuts:
-        if cut["start"] - begin > 4 * AROUND:
+        if cut["start"] - first > 4 * AROUND:
             break
-        spans.append(("", text[at : cut["start"]].decode(errors="ignore")))
+        spans += [("", text[at : cut["start"]].decode())] if cut["start"] > at else []
         spans.append(("del", text[cut["start"] : cut["stop"]].decode()[: 2 * AROUND]))
         spans += [("ins", cut["put"])] if cut["put"] else []
         at = cut["stop"]
-    return [*spans, ("", text[at : at + AROUND].decode(errors="ignore"))]
+    return [*spans, ("", text[at : at + 4 * AROUND].decode(errors="ignore")[:AROUND])]

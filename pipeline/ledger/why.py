@@ -19,7 +19,6 @@ from pipeline.steps.judge import emptied, piece_view, read_marks, read_statistic
 from pipeline.steps.measure import marked
 from pipeline.steps.placed import COMPARISON, EDITOR, SAMPLE, PlacedStage
 from pipeline.steps.shards import addresses
-from pipeline.steps.taken import STAGE as TAKEN
 from pipeline.steps.view import View
 from pipeline.steps.work import Piece
 
@@ -41,7 +40,9 @@ class Origin:
 
 @dataclass(frozen=True)
 class Said:
-    """What one stage had to say of a document. `applies` False: it lies outside the stage's `where`."""
+    """What one stage had to say of a document. `applies` False: it lies outside the stage's `where`; `reached` False: of a
+    stage that looks at many documents, an earlier one had dropped this and it took no part.
+    """
 
     stage: str
     kind: str
@@ -49,6 +50,7 @@ class Said:
     reason: str | None
     values: Mapping[str, Any]  # columns it looked at, or what its mark says
     limits: Mapping[str, Any]  # its fields
+    reached: bool = True
 
 
 @dataclass(frozen=True)
@@ -212,11 +214,11 @@ def stage_said(
             values = {"group_size": values["group_size"], **cut_out(before, values["cuts"], values["stays"])}
             reason = emptied(one, stage)[0].as_py()
         values = {name: readable(value) for name, value in values.items()}
-        return Said(stage.name, stage.kind, applies, reason, values, limits)
+        return Said(stage.name, stage.kind, applies, reason, values, limits, reached(run, stage, decision))
     if stage.kind == SAMPLE:
         dropped = decision["reason"] if decision["stage"] == stage.name else None
-        reached = applies and decision["stage"] in (None, stage.name, TAKEN)
-        return Said(stage.name, stage.kind, reached, dropped, {"copies": decision["copies"]}, limits)
+        copies = {"copies": decision["copies"]}
+        return Said(stage.name, stage.kind, applies, dropped, copies, limits, reached(run, stage, decision))
     reason = reasons(one, stage, no_marks, lambda wanted: read_statistics(run.work, wanted, run.corpus))[
         0
     ].as_py()
@@ -227,6 +229,12 @@ def stage_said(
     hidden = {stage.rule.cuts} if stage.kind == EDITOR else set()
     values = {name: readable(one.seen(stage)[name][0].as_py()) for name in names if name not in hidden}
     return Said(stage.name, stage.kind, applies, reason, values, limits)
+
+
+def reached(run: Run, stage: PlacedStage, decision: Mapping[str, Any]) -> bool:
+    """Whether no stage before this one dropped the document."""
+    before = [one.name for one in run.work.placed.stages].index(stage.name)
+    return decision["stage"] not in [one.name for one in run.work.placed.stages[:before]]
 
 
 def edited(text: str, cuts: pa.ListArray | None) -> str:

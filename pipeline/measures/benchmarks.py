@@ -104,7 +104,8 @@ def item(line: int, record: Any, fields: Fields) -> Item:
         raise ValueError(f"has no text in {known}, but {', '.join(record)}; name its field with question:")
     choices = first(record, fields.choices)
     many = [str(one) for one in choices] if isinstance(choices, list) else []
-    return Item(line, question, str(first(record, fields.answer) or ""), tuple(many))
+    answer = first(record, fields.answer)
+    return Item(line, question, "" if answer is None else str(answer), tuple(many))
 
 
 def first(record: Mapping[str, Any], names: Sequence[str]) -> Any:

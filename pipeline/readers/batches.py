@@ -33,7 +33,7 @@ class Batch:
 
     def full(self, size: int) -> bool:
         """Whether a record of `size` raw bytes, which are never fewer than those of its text, must wait for the next batch."""
-        return self.held > 0 and (self.held == BATCH_ROWS or self.size + size > BATCH_BYTES)
+        return self.held > 0 and (self.held >= BATCH_ROWS or self.size + size > BATCH_BYTES)
 
     def add(self, position: int, row: Row, size: int) -> None:
         self.rows.append(row)

@@ -45,7 +45,7 @@ def read_parquet(raw: Raw, reading: Reading) -> Iterator[Read]:
         texts, others = (column.to_pylist() for column in stretch.rows.columns)
         valid = is_utf8(stretch.rows["text"])
         for index, (text, fields) in enumerate(zip(texts, others, strict=True)):
-            size = len(text or b"")
+            size = len(text or b"") + len(fields or b"")
             if batch.full(size):
                 yield batch.take()
             try:

@@ -48,12 +48,16 @@ def section(walk: Walk, found: Composition, shown: int = LARGEST) -> page.Sectio
         if not groups:
             parts.append(page.text(f"No document has a {what}." if what == "date" else f"No stage measured the {what}.", "note"))  # fmt: skip
             continue
+        whole = sum(found.groups[what].values(), np.zeros(2))
         picture = charts.bars(
-            shares(named(what, groups, shown)), f"Composition by {what}", "share of tokens", percent=True
+            shares(named(what, groups, shown), whole),
+            f"Composition by {what}",
+            "share of tokens",
+            percent=True,
         )
         parts += [page.heading(title, f"composition-{what}"), page.figure(picture)]
         if None in found.groups[what]:
-            without, whole = found.groups[what][None], sum(found.groups[what].values(), np.zeros(2))
+            without = found.groups[what][None]
             said = f"No {what}: {charts.share(without[BEFORE], whole[BEFORE])} before, {charts.share(without[AFTER], whole[AFTER])} after."
             parts.append(page.text(said, "note"))
     if (weighed := ledger.groups(walk.run)) is not None:
@@ -67,8 +71,12 @@ def named(what: str, groups: Mapping[Any, np.ndarray], shown: int) -> dict[str, 
         return {below(place): groups[place] for place in sorted(groups)}
     known = {str(name): one for name, one in groups.items()}
     if what == "date":
-        recent = sorted(known)[-2 * shown - 1 :]
-        return {name: known[name] for name in recent}
+        years = sorted(known)
+        earlier, recent = years[: -2 * shown], years[-2 * shown :]
+        found = (
+            {f"before {recent[0]}": sum((known[name] for name in earlier), np.zeros(2))} if earlier else {}
+        )
+        return found | {name: known[name] for name in recent}
     ordered = sorted(known, key=lambda name: (-known[name].max(), name))
     found = {name: known[name] for name in ordered[:shown]}
     if rest := ordered[shown:]:
@@ -88,8 +96,7 @@ def below(place: int) -> str:
     return f"{charts.brief(LENGTHS[place - 1])}{high}"
 
 
-def shares(groups: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    whole = sum(groups.values(), np.zeros(2))
+def shares(groups: Mapping[str, np.ndarray], whole: np.ndarray) -> list[dict[str, Any]]:
     before, after = (max(1.0, float(whole[place])) for place in (BEFORE, AFTER))
     return [
         {"name": name, "before": one[BEFORE] / before, "after": one[AFTER] / after}

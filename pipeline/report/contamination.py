@@ -29,7 +29,7 @@ class Touched:
         default_factory=lambda: np.zeros((2, BINS), np.int64)
     )  # within, beyond the limit
     documents: int = 0
-    dropped: int = 0
+    beyond: int = 0  # the limit; an earlier stage may have dropped them
     shown: list[tuple[float, int, str, str]] = field(default_factory=list)  # coverage, item, excerpt, id
 
     @property
@@ -55,7 +55,7 @@ class Touched:
         bins = np.minimum((weighed.coverage * BINS).astype(np.int64), BINS - 1) + BINS * over
         self.hits += np.bincount(bins, minlength=2 * BINS).reshape(2, BINS)
         self.documents += len(rows)
-        self.dropped += len(np.unique(weighed.document[over]))
+        self.beyond += len(np.unique(weighed.document[over]))
         self.keep(weighed, items, found, chosen["id"])
 
     def keep(self, weighed: Any, items: np.ndarray, found: pa.StructArray, ids: pa.Array) -> None:
@@ -81,11 +81,11 @@ def section(found: list[Touched]) -> page.Section:
     for one in found:
         items = len(one.stage.rule.needs[one.number].benchmark.items)
         half = sum(coverage >= 0.5 for coverage in one.best.values())
-        cells = (len(one.best), half, one.documents, one.dropped)
+        cells = (len(one.best), half, one.documents, one.beyond)
         rows.append(
             [one.name, items, *map(page.count, cells), page.percent(max(one.best.values(), default=0), 1)]
         )
-    head = ("benchmark", "items", "touched", "half covered", "documents with a hit", "dropped", "highest coverage")  # fmt: skip
+    head = ("benchmark", "items", "touched", "half covered", "documents with a hit", "beyond the limit", "highest coverage")  # fmt: skip
     pictured = [
         Fates(
             one.name,
@@ -97,9 +97,12 @@ def section(found: list[Touched]) -> page.Section:
         for one in found
         if one.hits.any()
     ]
-    picture = charts.histogram(pictured, Scale(0, 1), None, "Coverage of benchmark items", "share of the item covered, by hit", ("within", "", "beyond the limit"))  # fmt: skip
     parts = [page.text("How much of a benchmark item stands in one document; the limit depends on the item's length (recipe, below).")]  # fmt: skip
-    parts += [page.figure(picture) if pictured else page.text("No item was found in any document.", "note"), page.table(head, rows)]  # fmt: skip
+    if pictured:
+        parts.append(page.figure(charts.histogram(pictured, Scale(0, 1), None, "Coverage of benchmark items", "share of the item covered, by hit", ("within", "", "beyond the limit"))))  # fmt: skip
+    else:
+        parts.append(page.text("No item was found in any document.", "note"))
+    parts.append(page.table(head, rows))
     return page.Section("Contamination", [*parts, *(examples(one) for one in found if one.shown)])
 
 

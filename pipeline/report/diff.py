@@ -253,7 +253,7 @@ def sample(found: Diff, fates: tuple[str, str], places: tuple[tuple[int, int], t
         piece = run.pieces[number]
         one = single(piece_view(run.work, piece, run.corpus), row)
         told = {name: one.documents[name][0].as_py() for name in ("id", "source", "url")}
-        said = (value(run, piece, one, *names) for names in deciding)
+        said = (value(run, piece, row, *names) for names in deciding)
         values.append("; ".join(dict.fromkeys(filter(None, said))) or "–")
     return Sample(told["id"].hex(), told["source"], told["url"], (values[0], values[1]))
 
@@ -263,18 +263,19 @@ def single(whole: View, row: int) -> View:
     return View(whole.documents.slice(row, 1), lambda placed: whole.columns(placed).slice(row, 1))
 
 
-def value(run: Run, piece: Piece, one: View, stage_name: str, reason: str) -> str:
+def value(run: Run, piece: Piece, row: int, stage_name: str, reason: str) -> str:
     """What a stage compares of one document for a reason, beside its limit; nothing where the run has no such stage."""
     stage = next((stage for stage in run.work.placed.stages if stage.name == stage_name), None)
     if stage is None:
         return f"no {stage_name}"
+    one = single(piece_view(run.work, piece, run.corpus), row)
     if not one.applies(stage.where)[0].as_py():
         return f"outside {stage_name}"
     if hasattr(stage.rule, "compares"):
         compared = stage.rule.compares(one.seen(stage)).get(reason)
         if isinstance(compared, Compared):
             return f"{reason} {brief_or_nothing(compared)} (limit {brief(compared.limit)})"
-    return f"{stage_name}: {other_value(run, piece, one, stage)}"
+    return f"{stage_name}: {other_value(run, piece, row, one, stage)}"
 
 
 def brief_or_nothing(compared: Compared) -> str:
@@ -282,11 +283,13 @@ def brief_or_nothing(compared: Compared) -> str:
     return "–" if held is None else brief(held)
 
 
-def other_value(run: Run, piece: Piece, one: View, stage: PlacedStage) -> str:
+def other_value(run: Run, piece: Piece, row: int, one: View, stage: PlacedStage) -> str:
     """Of comparisons the survivor and how alike it is; of other stages whether they give the reason."""
-    decision = {"stage": None, "reason": None, "copies": 0}
+    decision = run.decisions(piece).slice(row, 1).to_pylist()[0]
     text = text_of(run, piece, one) if stage.cuts else ""
     said = stage_said(run, piece, one, stage, decision, text)
+    if not said.reached:
+        return "not reached"
     if stage.kind == COMPARISON and said.reason and not stage.cuts:
         return f"{said.values['similarity']:.2f} like {said.values['survivor']}"
     return said.reason or "passes"

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline import charts, page
 from pipeline.data import receipts
 from pipeline.ledger import Run
+from pipeline.ledger.clean import needed_steps
 from pipeline.recipe import show
 from pipeline.run.folder import began
 
@@ -50,11 +51,11 @@ class Step:
 
 def gather(run: Run) -> dict[str, Step]:
     """By kind of step. A folder that no run of this version began has no start: everything counts as made."""
-    start, steps = began(run.store), dict[str, Step]()
-    for folder in STEPS:
-        step = steps[folder] = Step()
-        for name in run.store.list(f"{receipts.FOLDER}/{folder}"):
-            step.add(run.store.changed(name), start)
+    start, steps = began(run.store), {folder: Step() for folder in STEPS}
+    for of in needed_steps(run):
+        folder = of.partition("/")[0]
+        if folder in steps:
+            steps[folder].add(run.store.changed(receipts.receipt_name(of)), start)
     return steps
 
 

@@ -120,7 +120,8 @@ def axes(walk: Walk) -> dict[Key, Limit]:
     """An axis for each value that is compared, from what some pieces hold."""
     held: dict[Key, list[np.ndarray]] = {}
     known: dict[Key, tuple[Any, Compared]] = {}
-    count = len(walk.run.pieces)
+    if not (count := len(walk.run.pieces)):
+        return {}
     for number in sorted({round(step * (count - 1) / (LOOKED_AT - 1)) for step in range(LOOKED_AT)}):
         seen = Seen(walk, [number], rows=ROWS)
         for stage, answer in seen.answers():

@@ -24,7 +24,7 @@ from pipeline.data.store import Store
 from pipeline.forms import suggest
 from pipeline.readers import Reading
 from pipeline.readers.shape import COLUMN_TYPES, OWN_COLUMNS, check_installed
-from pipeline.run.folder import locked, note_start
+from pipeline.run.folder import FolderError, locked, note_start
 from pipeline.ship import manifest as manifests
 from pipeline.ship import views
 from pipeline.ship.tokenize import load
@@ -298,6 +298,10 @@ def finish(job: Job, planned: Plan) -> dict[str, Any]:
     work, corpus = job.work, known_corpus(job.work, planned)
     if corpus is None:
         raise RuntimeError(f"{work.store.root}: the pipeline ended, but not every split was read; run again")
+    if in_force(work.store) != work.taken:
+        raise FolderError(
+            f"{work.store.root}: documents were taken down while this ran; run again to leave them out"
+        )
     packs = receipts.get(work.store, packs_of(work, corpus))
     encoder = load(work.pack.tokenizer, work.pack.end_token)
     shards = [

@@ -11,7 +11,7 @@ from pipeline.data.objects import remote
 from pipeline.run.driver import Job, finished, ingest_receipts, known_pieces, standing_comparisons
 from pipeline.steps.decide import decisions_of
 from pipeline.steps.ingest import pieces_of, receipt_of
-from pipeline.steps.judge import judge_piece
+from pipeline.steps.judge import judge_piece, statistic_of
 from pipeline.steps.late import lacking
 from pipeline.steps.measure import missing, wanted
 from pipeline.steps.placed import COMPARISON, EDITOR, RULE, Placed, PlacedStage
@@ -167,8 +167,20 @@ def settled(job: Job, pieces: list[Piece], corpus: Corpus) -> bool:
         if stage.name in standing
         for piece in pieces
     )
-    rules = [stage for stage in job.work.placed.stages if stage.statistics and stage.kind in (RULE, EDITOR)]
-    return measured and not again and not rules and len(standing) == len(job.work.placed.comparisons)
+    known = len(standing) == len(job.work.placed.comparisons)
+    return (
+        measured
+        and not again
+        and known
+        and all(receipts.find(job.work.store, of) for of in summed(job, corpus))
+    )
+
+
+def summed(job: Job, corpus: Corpus) -> Iterator[str]:
+    """The steps of the statistics that judging reads."""
+    for stage in job.work.placed.stages:
+        if stage.kind in (RULE, EDITOR):
+            yield from (statistic_of(job.work, one, stage, corpus) for one in stage.statistics)
 
 
 def waits(stage: PlacedStage) -> bool:

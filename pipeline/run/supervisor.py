@@ -36,7 +36,8 @@ class Child:
     """One start of the pipeline."""
 
     process: subprocess.Popen[str]
-    said: list[str] = field(default_factory=list)
+    listener: threading.Thread
+    said: list[str]
     workers: set[int] = field(default_factory=set)
     lost_at: float | None = None
     done_at: float | None = None
@@ -83,7 +84,10 @@ def supervise(command: Sequence[str], tick: Callable[[], None], tell: Callable[[
             if child.process.returncode and not child.done:
                 raise RunFailedError(tail(error))
             return
-        tell(f"a worker was lost; starting again ({start + 1} of {STARTS - 1}), what was published stands")
+        if start + 1 < STARTS:
+            tell(
+                f"a worker was lost; starting again ({start + 1} of {STARTS - 1}), what was published stands"
+            )
     raise RunFailedError(
         f"a worker was lost at each of {STARTS} starts; the machine may be out of memory:\n{tail(error)}"
     )
@@ -100,9 +104,10 @@ def start_child(command: Sequence[str]) -> tuple[Child, IO[str]]:
         start_new_session=True,
         stdin=subprocess.DEVNULL,
     )
-    child = Child(process)
-    threading.Thread(target=listen, args=(process.stdout, child.said), daemon=True).start()
-    return child, error
+    said: list[str] = []
+    listener = threading.Thread(target=listen, args=(process.stdout, said), daemon=True)
+    listener.start()
+    return Child(process, listener, said), error
 
 
 def listen(stream: IO[str] | None, said: list[str]) -> None:
@@ -119,7 +124,8 @@ def wait(child: Child, tick: Callable[[], None]) -> bool:
             return False
         tick()
         time.sleep(0.2)
-    return child.process.returncode == LOST or child.process.returncode < 0
+    child.listener.join(GRACE)  # its last word may still be on its way
+    return not child.done and (child.process.returncode == LOST or child.process.returncode < 0)
 
 
 def worker_pids(parent: int) -> set[int]:

@@ -94,7 +94,12 @@ def sampled(verdicts: Verdicts, copies: np.ndarray, placed: Placed) -> tuple[pa.
 
 def shipped_tokens(table: pa.RecordBatch) -> int:
     """Tokens that go to packs, each copy counted."""
-    return int(pc.sum(pc.multiply(table["copies"], pc.fill_null(table["tokens"], 0))).as_py() or 0)
+    return int(pc.sum(shipped(table)).as_py() or 0)
+
+
+def shipped(table: pa.RecordBatch) -> pa.Array:
+    """int64[n]: tokens × copies, which 32 bits need not hold."""
+    return pc.multiply(pc.cast(table["copies"], pa.int64()), pc.fill_null(table["tokens"], 0))
 
 
 def counts(view: View, table: pa.RecordBatch) -> list[list[Any]]:
@@ -106,7 +111,7 @@ def counts(view: View, table: pa.RecordBatch) -> list[list[Any]]:
             "reason": pc.fill_null(table["reason"], KEPT),
             **{name: table[name] for name in ("characters", "characters_cut", "characters_put", "copies")},
             "tokens": pc.fill_null(table["tokens"], 0),
-            "shipped": pc.multiply(table["copies"], pc.fill_null(table["tokens"], 0)),
+            "shipped": shipped(table),
         }
     )
     summed = ["characters", "characters_cut", "characters_put", "tokens", "copies", "shipped"]

@@ -227,7 +227,7 @@ class PieceWriter:
         measuring = Measuring(with_chosen(batch, self.work.placed.chosen))
         for writer in self.columns:
             writer.write(measuring)
-        self.fold = add(self.fold, fold(batch))
+        self.fold = hashing.add([self.fold, fold(batch)])
         self.bytes += pc.sum(pc.binary_length(batch["text"])).as_py()
         self.reach(batch["id"])
 
@@ -253,10 +253,6 @@ class PieceWriter:
 def fold(batch: pa.RecordBatch) -> tuple[int, int]:
     """A digest of the rows that adds up over any cutting; the text takes part by its digest."""
     return hashing.fold(batch.drop_columns(["text"]))
-
-
-def add(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
-    return (one[0] + other[0]) % (1 << 64), (one[1] + other[1]) % (1 << 64)
 
 
 def publish_quarantine(writer: tables.TableWriter) -> list[dict[str, Any]]:

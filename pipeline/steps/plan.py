@@ -94,8 +94,7 @@ def plan(work: Work, paths: Mapping[str, str], limit: int | None = None) -> Plan
             else list(cut(files, reading, known.batches(name), work.piece_bytes))
         )
         splits += [replace(one, key=split_key(one, reading), reading=reading_key(reading)) for one in cuts]
-    aliases = tuple(alias for split in splits if (alias := known.alias(split)))
-    return Plan(tuple(splits), passed_over, aliases)
+    return Plan(tuple(splits), passed_over, tuple(known.aliases(splits)))
 
 
 def split_key(split: Split, reading: Reading) -> str:
@@ -274,11 +273,28 @@ class Known:
             for one in self.receipts
             if one.facts["input"] == name and one.facts["batches"]
         )
-        return next(counts, None)
+        return max(counts, default=None)  # of several the last: the number only grows
+
+    def aliases(self, splits: Sequence[Split]) -> Iterator[Receipt]:
+        """What need not be read again. A record may run past the end of its range, so a file's ranges stand or fall together."""
+        found = {split.key: self.alias(split) for split in splits}
+        changed = {
+            (split.input, split.extents[0].relative)
+            for split in splits
+            if split.is_range and found[split.key] is None and not self.stands(split)
+        }
+        for split in splits:
+            alias = found[split.key]
+            if alias and not (split.is_range and (split.input, split.extents[0].relative) in changed):
+                yield alias
+
+    def stands(self, split: Split) -> bool:
+        """Whether it was read with this very fingerprint."""
+        return self.store.exists(receipts.receipt_name(receipt_of(split)))
 
     def alias(self, split: Split) -> Receipt | None:
         """A receipt under the split's key, when all of its bytes were read before under another fingerprint."""
-        if split.limit is not None or self.store.exists(receipts.receipt_name(receipt_of(split))):
+        if split.limit is not None or self.stands(split):
             return None
         candidates = self.by_place.get(place(split), [])
         digests = Digests(split)

@@ -22,7 +22,6 @@ from pipeline.steps.tokens import read_tokens, tokenizer
 from pipeline.steps.work import Corpus, Piece, Work
 
 VERSION = 2  # of packing: another number packs again
-MASK = (1 << 64) - 1
 
 
 def packs_of(work: Work, corpus: Corpus) -> str:
@@ -93,11 +92,10 @@ def pool_folds(piece: Piece, work: Work, corpus: Corpus, pools: int) -> str:
 
 def add_folds(parts: Iterable[str]) -> str:
     """The sum of such folds; order and grouping change nothing."""
-    total: dict[str, list[int]] = {}
+    total: dict[str, tuple[int, int]] = {}
     for part in parts:
-        for pool, lanes in json.loads(part).items():
-            held = total.get(pool, [0, 0])
-            total[pool] = [(one + other) & MASK for one, other in zip(held, lanes, strict=True)]
+        for pool, folded in json.loads(part).items():
+            total[pool] = hashing.add([total.get(pool, (0, 0)), folded])
     return json.dumps(total, sort_keys=True)
 
 

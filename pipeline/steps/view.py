@@ -67,11 +67,12 @@ def within(values: pa.Array, limit: Any) -> pa.BooleanArray:
 
 
 def with_chosen(documents: pa.RecordBatch, chosen: Mapping[str, pa.DataType]) -> pa.RecordBatch:
-    """The documents with every column that any input brings along: all null where this one does not."""
+    """The documents with every column that any input brings along, in one order: all null where this one does not."""
+    own = [name for name in documents.schema.names if name not in chosen]
     for name, kind in chosen.items():
         if name not in documents.schema.names:
             documents = documents.append_column(name, pa.nulls(documents.num_rows, kind))
-    return documents
+    return documents.select([*own, *chosen])
 
 
 SIDES = {"min": pc.greater_equal, "max": pc.less_equal}

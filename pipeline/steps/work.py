@@ -32,6 +32,11 @@ class Split:
     limit: int | None = None  # documents at most, when a recipe is tried
     reading: str = ""  # the key of how it is read
 
+    @property
+    def is_range(self) -> bool:
+        """Whether it is a part of a file."""
+        return any(one.start or one.stop is not None for one in self.extents)
+
     def dumps(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
 

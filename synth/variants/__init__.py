@@ -13,7 +13,7 @@ from pipeline import forms
 class Sampling:
     """What a request asks of the engine; None leaves it to the engine. Names are those of vLLM's OpenAI server."""
 
-    max_tokens: int = 1024
+    max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
@@ -23,7 +23,7 @@ class Sampling:
     stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.max_tokens < 1:
+        if self.max_tokens is not None and self.max_tokens < 1:
             raise ValueError(f"max_tokens {self.max_tokens} must be 1 or more")
         for name, low, high in (
             ("temperature", 0, 2),
@@ -81,10 +81,17 @@ class Variant:
     def __post_init__(self) -> None:
         if min(self.gpus, self.context) < 1:
             raise ValueError("gpus and context must be 1 or more")
-        if self.sampling.max_tokens >= self.context:
+        self.most(self.sampling)
+
+    def most(self, sampling: Sampling) -> int:
+        """The max_tokens of a request. Raises ValueError where none is said, or a prompt has no place beside it."""
+        if sampling.max_tokens is None:
+            raise ValueError("sampling.max_tokens is missing; add it")
+        if sampling.max_tokens >= self.context:
             raise ValueError(
-                f"sampling.max_tokens {self.sampling.max_tokens} leaves no prompt in a context of {self.context}"
+                f"max_tokens {sampling.max_tokens} leaves no prompt in a context of {self.context}"
             )
+        return sampling.max_tokens
 
     @property
     def concurrency(self) -> int:

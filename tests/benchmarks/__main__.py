@@ -1,78 +1,108 @@
-"""Figures of the foundation, for LOG.md: `make bench`. The corpora beside the project where they are, else the demo's harvest.
+"""`make bench`: this project and the tools one would pick instead, on the same input, side by side.
 
-Whole processes: wall and CPU seconds with all children, MB of UTF-8 text per CPU second. What other tools do on the same
-input comes with the issue on speed.
+`python -m tests.benchmarks quick|bench|full [WORK …]`, a WORK by the first words of its name. `bench` takes under 30 minutes on two quiet cores,
+`full` measures the peers three times, `quick` ends in 3 minutes and writes nothing. What was measured goes to results.json
+beside this file, LOG.md and the README. CPU seconds are of whole processes with all their children.
 """
 
 import os
-import resource
-import subprocess
+import platform
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
+import psutil
+from rich.console import Console
 
-from pipeline import ledger
-from pipeline.cli.demo import harvest
-from pipeline.kernels import bestfit
-from tests import world
+from tests import readme
+from tests.benchmarks import inputs, table, whole_runs
+from tests.benchmarks.process import FailedError
+from tests.benchmarks.side_by_side import MODES, rows_of
+from tests.benchmarks.works import ENVIRONMENTS, WORKS
 
-SHARED = Path(__file__).resolve().parents[3] / "shared/data/corpus"
-RECIPE = """
-inputs: [{{source: all, path: '{path}'}}]
-stages: [refinedweb_lines, exact_duplicates]
-output: {{path: out, tokenizer: tokenizer.json, pool_tokens: 4M}}
-"""
+LOG = Path(__file__).with_name("LOG.md")
+OWN = ("apache-beam", "fastokens", "numba", "numpy", "pyarrow", "resiliparse", "rjieba")
 
 
-def timed(command: list[str], folder: Path) -> tuple[float, float]:
-    """(wall, CPU) seconds of a process and its children."""
-    before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.monotonic() - begin, sum(after[:2]) - sum(before[:2])
+def machine() -> dict[str, object]:
+    """What the figures are of."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
+    return {
+        "cpu": names[0] if names else platform.machine(),
+        "cores": os.cpu_count(),
+        "memory": psutil.virtual_memory().total / 2**30,
+        "python": platform.python_version(),
+        "load": os.getloadavg()[0],
+    }
 
 
-def whole_runs(folder: Path) -> Iterator[str]:
-    """JSONL or text to packs, then the same again."""
-    if SHARED.is_dir():
-        path = f"{SHARED}/*.jsonl.zst"
-    else:
-        harvest(folder)
-        path = f"{folder}/raw/**/*.jsonl"
-    world.train_tokenizer(folder / "tokenizer.json")
-    (folder / "recipe.yaml").write_text(RECIPE.format(path=path))
-    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "run", "recipe.yaml"]
-    for workers in ("1", "2"):
-        subprocess.run(["rm", "-rf", "out"], cwd=folder, check=True)
-        wall, cpu = timed([*command, "--workers", workers], folder)
-        size = sum(piece.bytes for piece in ledger.open_run(str(folder / "out")).pieces) / 1e6
-        yield f"whole run, {workers} worker(s), {size:.0f} MB of text | {wall:.1f} s | {cpu:.1f} s | {size / cpu:.1f} MB/CPU s"
-    wall, cpu = timed(command, folder)
-    yield f"the same again | {wall:.1f} s | {cpu:.1f} s |"
+def versions() -> dict[str, str]:
+    pinned = [requirements[0].split("==") for requirements in ENVIRONMENTS.values() if requirements]
+    return {name: version(name) for name in OWN} | dict(pinned)
 
 
-def packing(_: Path) -> Iterator[str]:
-    """Best fit of ten million lengths, on one core."""
-    chance = np.random.default_rng(0)
-    lengths = np.minimum(4096, chance.pareto(1.1, 10_000_000) * 150 + 20).astype(np.int32)
-    hashes = chance.integers(0, 2**63, len(lengths))
-    bestfit.best_fit(lengths[:10], np.arange(10), 4096)
-    begin = time.process_time()
-    order = bestfit.order(lengths, hashes)
-    packs = int(bestfit.best_fit(lengths[order], np.arange(len(lengths)), 4096).max()) + 1
-    seconds, least = time.process_time() - begin, -(-int(lengths.sum()) // 4096)
-    yield f"best fit, 10 M lengths | | {seconds:.1f} s | {packs:,} packs, at least {least:,}"
+class Screen:
+    """Lines with the minutes since the start; red for what fell or failed."""
+
+    def __init__(self) -> None:
+        self.console, self.begin = Console(highlight=False, soft_wrap=True), time.monotonic()
+
+    @property
+    def minutes(self) -> float:
+        return (time.monotonic() - self.begin) / 60
+
+    def say(self, text: str, style: str = "") -> None:
+        self.console.print(f"{self.minutes:4.1f} min  {text}", style=style, markup=False)
+
+    def row(self, row: table.Row, before: table.Row | None) -> None:
+        self.say(table.line(row))
+        for fell in table.fallen(row, before):
+            self.say(f"fell by more than 15 %: {table.key_of(row)}, {fell}", "bold red")
+        for peer in row["peers"]:
+            if "not_run" in peer:
+                self.say(f"{peer['name']} was not run: {peer['not_run']}", "yellow")
+
+    def figure(self, one: table.Row) -> None:
+        self.say(
+            f"{one['what']}: {one['value']} {one.get('goal', '')}", "" if one.get("met", True) else "yellow"
+        )
 
 
-BENCHMARKS: tuple[Callable[[Path], Iterator[str]], ...] = (packing, whole_runs)
+def main(mode: str, chosen: list[str]) -> int:
+    """The exit status: 1 when a program of ours failed. The other works are measured all the same."""
+    screen, known, status = Screen(), table.known(), 0
+    run: table.Run = {"mode": mode, "date": datetime.now(UTC).date().isoformat(), "rows": [], "figures": []}
+    run |= {"machine": machine(), "versions": versions()}
+    screen.say(f"{mode}: {table.machine(run)}; inputs below {inputs.folder()}")
+    for work in WORKS:
+        if not any(map(work.name.startswith, chosen or [""])) or (mode == "quick" and not work.quick):
+            continue
+        try:
+            for row in rows_of(work, MODES[mode], known):
+                screen.row(row, known.get(table.key_of(row)))
+                run["rows"].append(row)
+        except FailedError as error:
+            screen.say(f"{work.name}: {error}", "bold red")
+            status = 1
+    for figure in whole_runs.all_of(mode) if not chosen else ():
+        screen.figure(figure)
+        run["figures"].append(figure)
+    run["minutes"] = screen.minutes
+    if mode in ("bench", "full") and not chosen:
+        keep(run)
+    screen.say("done")
+    return status
+
+
+def keep(run: table.Run) -> None:
+    """Log the run, and write LOG.md and the README's table."""
+    table.log(run)
+    LOG.write_text(table.insert(LOG.read_text(encoding="utf-8"), table.section(run)), encoding="utf-8")
+    readme.write()
+
 
 if __name__ == "__main__":
-    print(f"{os.cpu_count()} cores\nwhat | wall | CPU | rate")
-    for benchmark in BENCHMARKS:
-        with tempfile.TemporaryDirectory() as folder:
-            for line in benchmark(Path(folder)):
-                print(line, flush=True)
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "bench", sys.argv[2:]))

@@ -9,11 +9,8 @@ in Python, our verdict is theirs.
 
 import argparse
 import json
-import os
 import re
-import shutil
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,17 +21,16 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import zstandard
 
-from pipeline import __version__
 from pipeline.kernels.cuts import apply
 from pipeline.measures.c4 import C4Cuts
 from pipeline.rules.c4 import C4Lines
 from pipeline.rules.fineweb import FineWebQuality
 from pipeline.rules.gopher import GopherQuality, GopherRepetition
+from tests.benchmarks.works import ENVIRONMENTS
+from tests.environments import python_with
 from tests.oracles.c4 import sentences
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared/data/corpus"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "winnow" / __version__
-PACKAGES = ("datatrove==0.10.1", "spacy>=3.8,<4", "nltk>=3.9,<4", "regex")
 SOURCES = ("docs_permissive", "en_acl_papers", "en_books_classic", "en_movie_reviews", "en_nltk_speeches")
 PAGE = C4Cuts(
     min_words=3,
@@ -236,21 +232,6 @@ def repeated_classes(size: int, limit: float) -> tuple[tuple[str, Test], ...]:
     )
 
 
-def python() -> Path:
-    """The interpreter of datatrove's environment, which is made where it is not there."""
-    folder = CACHE / "benchmarks" / PACKAGES[0].replace("==", "-")
-    if not (folder / "ready").exists():
-        uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-        if uv is None:
-            raise FileNotFoundError("uv is neither beside this Python nor on PATH; `make lint` installs it")
-        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True)
-        subprocess.run(
-            [uv, "pip", "install", "--quiet", "--python", folder / "bin/python", *PACKAGES], check=True
-        )
-        (folder / "ready").touch()
-    return folder / "bin/python"
-
-
 def texts(every: int) -> list[str]:
     found = []
     for name in SOURCES:
@@ -263,8 +244,9 @@ def theirs(documents: list[str]) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         given, found = Path(folder) / "texts.jsonl", Path(folder) / "verdicts.jsonl"
         given.write_text("".join(json.dumps(text) + "\n" for text in documents), encoding="utf-8")
-        program = Path(__file__).with_name("datatrove_filters.py")
-        subprocess.run([python(), program, given, found], check=True)
+        program = Path(__file__).parent / "peers/datatrove_filters.py"
+        python = python_with("bench-datatrove", list(ENVIRONMENTS["datatrove"]))
+        subprocess.run([python, program, given, found], check=True)
         return [json.loads(row) for row in found.read_text(encoding="utf-8").splitlines()]
 
 
@@ -308,6 +290,19 @@ def compare(documents: list[str], verdicts: list[dict[str, Any]]) -> Iterator[st
     yield f"{equal:.2%} of the documents are left with the same lines."
 
 
+def agreement(every: int) -> dict[str, float]:
+    """Of each rule with the same definition the share of documents with the same verdict, given the same words."""
+    documents = texts(every)
+    batch, verdicts = pa.record_batch({"text": pa.array(documents, pa.string())}), theirs(documents)
+    measured: dict[Any, pa.RecordBatch] = {}
+    found = {}
+    for rule in (one for one in rules() if one.agree):
+        mine = ours(rule.ours, batch, measured)
+        same = sum((rule.name in one["split"]) == drop for one, drop in zip(verdicts, mine, strict=True))
+        found[rule.name] = same / len(documents)
+    return found
+
+
 def squeezed(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.split("\n") if line.strip()]
 
@@ -329,7 +324,7 @@ def main() -> None:
     else:
         verdicts = theirs(documents)
     print(
-        f"{len(documents)} documents, {sum(len(text.encode()) for text in documents) / 1e6:.1f} MB, {PACKAGES[0]}\n"
+        f"{len(documents)} documents, {sum(len(text.encode()) for text in documents) / 1e6:.1f} MB, {ENVIRONMENTS['datatrove'][0]}\n"
     )
     for line in compare(documents, verdicts):
         print(line, flush=True)

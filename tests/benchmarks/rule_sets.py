@@ -1,50 +1,46 @@
-"""MB of text per CPU second and core of every measure and of the rule sets whole: `python -m tests.benchmarks.rule_sets`.
+"""MB of text per CPU second and core of every measure: `python -m tests.benchmarks.rule_sets`. The sets whole: `make bench`.
 
-Text in Arrow batches of 8 MB → columns → reasons, best of three, on the corpora beside the project, zh and en apart.
+The corpora beside the project in Arrow batches of 8 MB, zh and en apart, best of three.
 """
 
-import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import zstandard
 
+from pipeline.measures.jieba import JiebaWords
 from pipeline.rules.c4 import C4Lines
 from pipeline.rules.chinese import ChineseQuality
 from pipeline.rules.fineweb import FineWeb2Chinese, FineWebQuality
 from pipeline.rules.gopher import GopherQuality, GopherRepetition
 from pipeline.rules.map_neo import MapNeoChinese
-from tests.golden.stages import MEASURES
+from tests.benchmarks import inputs
 
-CORPUS = Path(__file__).resolve().parents[3] / "shared/data/corpus"
-CORPORA = {
-    "en": ("docs_permissive", "en_acl_papers", "en_books_classic", "en_movie_reviews", "en_nltk_speeches"),
-    "zh": ("zh_classical_text", "zh_law", "zh_poetry"),
+SETS: dict[str, tuple[Any, ...]] = {
+    "en": (GopherQuality(), GopherRepetition(), C4Lines(), FineWebQuality()),
+    "zh": (ChineseQuality(), MapNeoChinese(), FineWeb2Chinese()),
 }
-BATCH = 8 << 20
-SETS = {
-    "Gopher quality and repetition, C4, FineWeb": (GopherQuality(), GopherRepetition(), C4Lines(), FineWebQuality()),
-    "ChineseWebText, MAP-NEO, FineWeb-2": (ChineseQuality(), MapNeoChinese(), FineWeb2Chinese()),
-}  # fmt: skip
+Columns = dict[Any, pa.RecordBatch]  # by measure
 
 
-def batches(language: str) -> list[pa.RecordBatch]:
-    found: list[pa.RecordBatch] = []
-    texts, size = list[str](), 0
-    for name in CORPORA[language]:
-        with zstandard.open(CORPUS / f"{name}.jsonl.zst", "rt", encoding="utf-8") as rows:
-            for row in map(json.loads, rows):
-                if row["lang"] != language:
-                    continue
-                texts.append(row["text"])
-                size += len(row["text"].encode())
-                if size > BATCH:
-                    found.append(pa.record_batch({"text": texts}))
-                    texts, size = [], 0
-    return [*found, pa.record_batch({"text": texts})]
+def columns_of(rules: tuple[Any, ...], batch: pa.RecordBatch) -> tuple[Columns, float]:
+    """What the rules need, each measure once; and the CPU seconds that word segmentation took of it."""
+    columns, segmented = Columns(), 0.0
+    for need in {need: None for rule in rules for need in rule.needs}:
+        begin = time.process_time()
+        columns[need] = need(batch)
+        segmented += time.process_time() - begin if isinstance(need, JiebaWords) else 0
+    return columns, segmented
+
+
+def judge(rules: tuple[Any, ...], columns: Columns) -> list[pa.Array]:
+    """The reasons that each rule gives."""
+    found = []
+    for rule in rules:
+        seen = {name: column for need in rule.needs for name, column in zip(need.columns.names, columns[need].columns, strict=True)}  # fmt: skip
+        found.append(rule(pa.RecordBatch.from_pydict(seen)))
+    return found
 
 
 def seconds(work: Callable[[pa.RecordBatch], object], given: list[pa.RecordBatch]) -> float:
@@ -59,35 +55,15 @@ def seconds(work: Callable[[pa.RecordBatch], object], given: list[pa.RecordBatch
     return best
 
 
-def judge(rules: tuple[Any, ...], columns: dict[Any, pa.RecordBatch]) -> None:
-    """Reasons of several rules, from columns that each of their measures gave once."""
-    for rule in rules:
-        seen = {name: column for need in rule.needs for name, column in zip(need.columns.names, columns[need].columns, strict=True)}  # fmt: skip
-        rule(pa.RecordBatch.from_pydict(seen))
-
-
 def main() -> None:
-    for language in CORPORA:
-        given = batches(language)
-        size = sum(batch["text"].buffers()[2].size for batch in given) / 1e6
-        taken = {}
+    from tests.golden.stages import MEASURES
+
+    for language in SETS:
+        one = inputs.copies(language, 1, "arrow")
+        given = pa.ipc.open_file(one.files[0]).read_all().to_batches()
         for measure in MEASURES:
-            taken[measure] = seconds(measure, given)
-            print(f"{language} | {type(measure).__name__} | {size / taken[measure]:.0f} MB/s", flush=True)
-        for name, rules in SETS.items():
-            needs = tuple({need: None for rule in rules for need in rule.needs})
-            columns = [{need: need(batch) for need in needs} for batch in given]
-            begin = time.process_time()
-            for one in columns:
-                judge(rules, one)
-            judged = time.process_time() - begin
-            apart = [need for need in needs if type(need).__name__ == "JiebaWords"]
-            whole = judged + sum(taken[need] for need in needs if need not in apart)
-            print(f"{language} | {name}, text to reasons, without segmentation | {size / whole:.0f} MB/s")
-            if apart:
-                print(
-                    f"{language} | the same with segmentation | {size / (whole + taken[apart[0]]):.0f} MB/s"
-                )
+            rate = one.bytes / 1e6 / seconds(measure, given)
+            print(f"{language} | {type(measure).__name__} | {rate:.0f} MB/s", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Figures of synth/ for LOG.md: `python -m tests.benchmarks.synth submit|overhead|status [pulsar]`.
+"""Figures of synth/ for LOG.md: `python -m tests.benchmarks.synth submit|overhead|vllm|status [pulsar]`.
 
 submit: requests a second from one process, rendering, digests, chunk files and queue together.
 overhead: tokens a second through queue and worker ÷ those of a bare asynchronous client, against a double of fixed rate.
+vllm: the same against the real engine on the CPU.
 status: of a job of 10 M requests, whose files are made here with as many footers and few rows.
-With `pulsar` the first two run on a real broker, started here, else on the SQLite queue.
+With `pulsar` submit and overhead run on a real broker, started here, else on the SQLite queue.
 """
 
 import asyncio
@@ -26,11 +27,11 @@ from synth.requests import Task
 from synth.segments import Tally
 from synth.work import Post, work
 from synth.worker import Habits
-from tests.synth import farms
+from tests.synth import farms, vllm_engine
 from tests.synth.broker import Broker
 
 SUBMITTED = 20_000
-ASKED = 2_400
+ASKED, ASKED_OF_VLLM = 2_400, 600
 SLOTS, RATE = 64, 40.0  # as an 8B model on one GPU: 2,560 tokens or 53 requests of 48 tokens a second
 JOB_REQUESTS, SEGMENT_ROWS = 10_000_000, 1_000
 
@@ -61,29 +62,43 @@ async def bare(url: str, bodies: list[dict[str, object]], slots: int) -> int:
 
 
 def overhead(folder: Path, farm: Farm) -> Iterator[str]:
-    """Twice each, in turn; the better of each is compared: other load on the machine only ever slows."""
+    with farms.double(RATE, SLOTS) as url:
+        what = f"{ASKED:,} requests, {SLOTS} slots of {RATE:.0f} tokens/s"
+        yield from compared(what, folder, farm, ("double", url, SLOTS), ASKED)
+
+
+def real(folder: Path, _: Farm) -> Iterator[str]:
+    """On two cores engine and worker take each other's time: what is measured is that."""
+    farm = vllm_engine.farm(folder / "vllm")
+    with vllm_engine.served(farm) as engine:
+        slots = vllm_engine.SLOTS
+        what = f"{ASKED_OF_VLLM} requests of the tiny model on the CPU, {slots} slots"
+        yield from compared(what, folder, farm, ("tiny", engine.url, slots), ASKED_OF_VLLM)
+
+
+def compared(what: str, folder: Path, farm: Farm, engine: tuple[str, str, int], asked: int) -> Iterator[str]:
+    """`engine`: variant, URL, slots. Twice each, in turn; the better of each is compared: other load on the machine only ever slows."""
     speeds: dict[str, list[float]] = {"bare": [], "worker": []}
     cpus: list[float] = []
+    variant, url, slots = engine
     for turn in range(2):
-        task = farms.task(folder, farm, farms.texts(ASKED), job=f"j{turn}", seed=turn)
+        task = farms.task(folder, farm, farms.texts(asked), job=f"j{turn}", seed=turn, variant=variant)
         submit.run(task)
-        bodies = [dict(one.body) for row in farms.texts(ASKED) for one in requests.requests(task, row, "p")]
-        with farms.double(RATE, SLOTS) as url:
-            begin = time.monotonic()
-            tokens = asyncio.run(bare(url, bodies, SLOTS * 3 // 2))
-            speeds["bare"].append(tokens / (time.monotonic() - begin))
-            cpu = time.process_time()
-            asyncio.run(work(Post(farm, "double", url), Habits(SLOTS * 3 // 2, stop_when_empty=True)))
-            cpus.append(time.process_time() - cpu)
+        bodies = [dict(one.body) for row in farms.texts(asked) for one in requests.requests(task, row, "p")]
+        begin = time.monotonic()
+        tokens = asyncio.run(bare(url, bodies, slots * 3 // 2))
+        speeds["bare"].append(tokens / (time.monotonic() - begin))
+        cpu = time.process_time()
+        asyncio.run(work(Post(farm, variant, url), Habits(slots * 3 // 2, stop_when_empty=True)))
+        cpus.append(time.process_time() - cpu)
         tallies = [segments.read_tally(task.store, one) for one in segments.names(task.store)]
         took = max(one.ended for one in tallies) - min(one.began for one in tallies)
         speeds["worker"].append(sum(one.completion_tokens for one in tallies) / took)
         assert collect.collect(task).pending == 0
     best = {name: max(found) for name, found in speeds.items()}
     yield (
-        f"{ASKED:,} requests, {SLOTS} slots of {RATE:.0f} tokens/s | | {min(cpus):.1f} s | bare {best['bare']:,.0f} tokens/s,"
-        f" worker {best['worker']:,.0f} tokens/s, ratio {best['worker'] / best['bare']:.3f};"
-        f" {1_000 * min(cpus) / ASKED:.2f} ms of CPU a request"
+        f"{what} | | {min(cpus):.1f} s | bare {best['bare']:,.0f} tokens/s, worker {best['worker']:,.0f} tokens/s,"
+        f" ratio {best['worker'] / best['bare']:.3f}; {1_000 * min(cpus) / asked:.2f} ms of CPU a request"
     )
 
 
@@ -116,7 +131,7 @@ def fill(task: Task) -> None:
         (folder / f"w-{number:06d}.parquet").write_bytes(segment)
 
 
-BENCHMARKS = {"submit": submitting, "overhead": overhead, "status": looking}
+BENCHMARKS = {"submit": submitting, "overhead": overhead, "vllm": real, "status": looking}
 
 if __name__ == "__main__":
     name, *on = sys.argv[1:]

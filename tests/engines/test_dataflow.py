@@ -20,7 +20,7 @@ from pipeline.run.driver import Job, Settings, begin, prepare
 from pipeline.run.folder import locked
 from pipeline.steps.plan import Plan
 from tests import buckets, world
-from tests.trainers.environment import ROOT, python_with
+from tests.environments import ROOT, python_with
 
 GOLDEN = ROOT / "tests/golden/dataflow.json"
 LIMIT = 10_000_000  # bytes of a request to create a job, says Dataflow's page of quotas

@@ -171,7 +171,11 @@ class Replica(threading.Thread):
 
     def run(self) -> None:
         schedule.run(
-            self.plan, self.cluster, self.name, self.clock, lambda line: self.said.append(json.loads(line))
+            lambda: self.plan,
+            self.cluster,
+            self.name,
+            self.clock,
+            lambda line: self.said.append(json.loads(line)),
         )
 
     def acts(self) -> bool:

@@ -1,5 +1,6 @@
 """What the manifests promise, checked without a cluster; the real API server takes them in test_control_plane.py."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from synth import schedule
+from synth import queue_pulsar, schedule
+from synth.farm import Pulsar
+from synth.prometheus import Prometheus
+from synth.queue import LANES
 from synth.schedule import Plan
 from tests.kubernetes import manifests
 
@@ -72,6 +76,17 @@ def test_the_plan_stays_within_the_quota(plan: Plan):
     quota = manifests.find("ResourceQuota", "synth-batch")["spec"]
     assert plan.limits.max_workers <= int(quota["hard"]["requests.nvidia.com/gpu"])
     assert quota["scopeSelector"]["matchExpressions"][0]["values"] == ["synth-batch"]
+
+
+@pytest.mark.parametrize("variant", ["qwen3-8b", None])
+def test_the_backlog_counts_what_workers_take_and_not_the_dead(plan: Plan, variant: str | None):
+    """The plan's query, and the default one: by the names that the queue gives its topics."""
+    query = plan.prometheus.backlog if variant else Prometheus("http://prometheus").backlog
+    found = re.search(r'topic(=~|!~)"([^"]+)"', query)
+    assert found
+    for lane in (*LANES, "dead"):
+        topic = queue_pulsar.topic(Pulsar("", ""), variant or "any", lane)
+        assert (bool(re.fullmatch(found[2], topic)) == (found[1] == "=~")) == (lane != "dead")
 
 
 def test_the_plan_names_what_the_roles_grant(plan: Plan):
@@ -187,5 +202,7 @@ def test_co_located_workers_are_guests_at_servings_engine():
     command = dict(manifests.pods())["synth-workers"]["containers"][0]["command"]
     changes = {one["path"].rpartition("/")[2]: one.get("value") for one in yaml.safe_load(patch["patch"])}
     assert command[command.index("--engine") + 1] == command[7]
-    assert changes["7"].startswith("http://chat.serving")
+    service = manifests.find("Service", "chat-replicas", manifests.K8S / "overlays/co-located", "serving")
+    assert service["spec"]["clusterIP"] == "None"  # its name leads to the replicas, each by its address
+    assert changes["7"] == "http://chat-replicas.serving.svc:8000"
     assert changes["-"] == "--co-located"

@@ -195,3 +195,10 @@ def test_datasets_loads_what_was_exported(
     assert set(loaded["winnow_source"]) == sources
     assert (loaded.num_rows == done.documents) == (form == "parquet")
     assert (sum(len(text.encode()) for text in loaded["text"]) == done.bytes) == (form == "parquet")
+
+
+def test_a_text_field_that_would_cover_a_column_is_refused(folder: Path, tmp_path: Path):
+    opened = ledger.open_run(str(folder / "out"))
+    for name in ("licence", "url", "winnow_id"):
+        with pytest.raises(ledger.LedgerError, match=f"--text-field {name}: a column of that name"):
+            export(opened, str(tmp_path / "x"), "jsonl", name, Choice())

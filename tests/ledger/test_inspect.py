@@ -4,7 +4,7 @@ import pytest
 
 from pipeline import ledger
 from pipeline.ledger.export import Choice
-from pipeline.ledger.inspect import evidence, marked_text, nearest, sample
+from pipeline.ledger.inspect import evidence, marked_spans, marked_text, nearest, sample
 from tests import plain, world
 
 
@@ -63,3 +63,23 @@ def test_marks_stand_around_what_is_cut_and_put():
         marked_text(text, [{"start": start, "stop": start + 6, "put": "<zh>"}])
         == "ein Text mit [-中文-]{+<zh>+} darin"
     )
+
+
+def test_what_is_sampled_out_stands_near_to_no_limit(opened: ledger.Run):
+    """It does not ship, so no limit can drop it."""
+    out = [
+        row["id"].hex()
+        for piece in opened.pieces
+        for row in opened.decisions(piece).to_pylist()
+        if row["reason"] == "sampled_out"
+    ]
+    near = [one.life.id for one in nearest(opened, "chinese_quality", None, 1000)]
+    assert out
+    assert near
+    assert not set(out) & set(near)
+
+
+def test_as_much_is_shown_of_a_chinese_text():
+    text = "前" * 400 + "中" + "后" * 400
+    spans = marked_spans(text.encode(), [{"start": 1200, "stop": 1203, "put": ""}])
+    assert spans == [("", "前" * 160), ("del", "中"), ("", "后" * 160)]

@@ -15,12 +15,13 @@ from pipeline.ledger.clean import clean
 from pipeline.ledger.takedown import Asked, Statement, state
 from pipeline.ledger.why import Life, by_id
 from pipeline.recipe import Input, Recipe
-from pipeline.run.driver import Settings
-from pipeline.run.folder import locked
+from pipeline.run.driver import Settings, finish, prepare
+from pipeline.run.folder import FolderError, locked
+from pipeline.steps.taken import TAKEDOWN, in_force
 from tests import plain, world
 from tests.cli.command import winnow
 
-POOL = 600  # tokens: hundreds of shards
+POOL = 250  # tokens: hundreds of shards
 
 
 def made(folder: Path, out: str = "out") -> Recipe:
@@ -30,7 +31,7 @@ def made(folder: Path, out: str = "out") -> Recipe:
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with hundreds of shards, to be copied."""
-    folder = world.make(tmp_path_factory.mktemp("world"), files=3, rows=140)
+    folder = world.make(tmp_path_factory.mktemp("world"), files=3, rows=100)
     plain.run(made(folder))
     return folder
 
@@ -204,3 +205,24 @@ def test_another_tokenizer_is_refused(folder: Path):
     statement, listed = state(one, [("url", "https://en.example/3")])
     with pytest.raises(ledger.LedgerError, match="is not the tokenizer of this run"):
         takedown.take_down(one, statement, listed, f"{folder}/other.json")
+
+
+def test_a_run_that_a_takedown_overtakes_ends_without_a_manifest(folder: Path):
+    """On a bucket nothing locks: what was taken down must not come back with the manifest of an older run."""
+    job = prepare(made(folder), Settings())
+    planned = job.plan()
+    job.work.store.replace(json.dumps({"list": "takedowns/other.parquet"}).encode(), TAKEDOWN)
+    with pytest.raises(FolderError, match="taken down while this ran; run again"):
+        finish(job, planned)
+
+
+def test_a_takedown_that_died_early_keeps_its_list(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(takedown, "run_planned", die)
+    with pytest.raises(KeyboardInterrupt):
+        take(folder, [("id", shipped(opened(folder), "web")[0])])
+    clean(opened(folder))
+    store = opened(folder).store
+    assert store.exists(in_force(store))

@@ -1,6 +1,8 @@
 """What the page draws is what the run did, counted here again, document by document."""
 
+import random
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,10 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import ledger
+from pipeline.comparisons.exact import ExactDuplicates
 from pipeline.ledger.why import by_id
+from pipeline.recipe import Input, Output, Recipe
 from pipeline.report import MOST_BYTES, composition, duplicates, funnel, packs, report, rules, seen
 from pipeline.report.seen import Sources, Walk
+from pipeline.rules.contamination import Contamination
+from pipeline.rules.gopher import GopherQuality
 from pipeline.rules.shapes import above, at_most, below
+from tests import plain, world
 
 
 @pytest.fixture(scope="module")
@@ -198,3 +205,16 @@ def test_every_section_is_there_and_no_text_is_markup(page: str):
     assert "&lt;script&gt;document.title = &#x27;owned&#x27;" in page
     assert "broken_json" in page
     assert page.count("<svg") > 30
+
+
+def test_a_run_of_nothing_and_one_without_a_hit_have_their_pages(tmp_path: Path):
+    world.train_tokenizer(tmp_path / "tokenizer.json")
+    world.write_jsonl(
+        tmp_path / "bench/b.jsonl", [{"question": "What is the capital of the country beside the sea?"}]
+    )
+    output = Output(path=f"{tmp_path}/out", tokenizer=f"{tmp_path}/tokenizer.json", pack_tokens=64)
+    stages = [GopherQuality(), Contamination(f"{tmp_path}/bench"), ExactDuplicates()]
+    for rows in ([{"text": world.english(random.Random(1), 200)}], ["broken"]):
+        path = world.write_jsonl(tmp_path / "raw.jsonl", rows)
+        plain.run(Recipe(inputs=[Input(source="a", path=str(path))], stages=stages, output=output))
+        assert "No item was found in any document." in report(ledger.open_run(f"{tmp_path}/out"))

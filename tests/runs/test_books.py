@@ -15,16 +15,15 @@ from pipeline import ledger
 from pipeline.ledger.account import account
 from pipeline.ledger.why import Life, Quarantined, by_id, by_text, by_url
 from pipeline.rules.gopher import GopherQuality
-from pipeline.run.driver import run
 from pipeline.ship import shards
 from pipeline.ship.manifest import verify
-from tests import world
+from tests import plain, world
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = world.make(tmp_path_factory.mktemp("world"))
-    run(world.recipe(made))
+    plain.run(world.recipe(made))
     return made
 
 
@@ -132,8 +131,14 @@ def flip_a_bit(out: Path) -> str:
     return f"{path.relative_to(out)}: its bytes are not those of its receipt"
 
 
+def cut_a_receipt(out: Path) -> str:
+    path = first(out, "receipts/decisions/*/*.json")
+    path.write_bytes(path.read_bytes()[:20])
+    return str(path.relative_to(out))
+
+
 DAMAGES: list[Callable[[Path], str]] = [
-    lose_a_decision, lose_a_document, lose_a_column_row, lose_a_pack, flip_a_token, lose_a_shard, add_a_shard, flip_a_bit,
+    cut_a_receipt, lose_a_decision, lose_a_document, lose_a_column_row, lose_a_pack, flip_a_token, lose_a_shard, add_a_shard, flip_a_bit,
 ]  # fmt: skip
 
 
@@ -161,7 +166,7 @@ def test_the_manifest_finds_damaged_shards_without_the_books(
 def test_a_record_that_vanished_from_an_input_is_missed(tmp_path: Path):
     """The books begin at the raw bytes: equal size and time of change, one record less."""
     folder = world.make(tmp_path)
-    run(world.recipe(folder))
+    plain.run(world.recipe(folder))
     path = folder / "raw/web/0.jsonl"
     before, data = path.stat(), path.read_bytes()
     end = data.index(b"\n")
@@ -178,8 +183,8 @@ def test_a_record_that_vanished_from_an_input_is_missed(tmp_path: Path):
 def test_earlier_shards_are_no_strangers(tmp_path: Path):
     """After a changed recipe the last run's shards are there until `winnow clean`."""
     folder = world.make(tmp_path)
-    run(world.recipe(folder))
-    run(world.with_stage(world.recipe(folder), "gopher_quality", GopherQuality(min_words=100)))
+    plain.run(world.recipe(folder))
+    plain.run(world.with_stage(world.recipe(folder), "gopher_quality", GopherQuality(min_words=100)))
     assert wrong(folder / "out") == []
 
 
@@ -227,6 +232,13 @@ def test_why_a_duplicate_went_and_that_its_survivor_stood(opened: ledger.Run):
     assert mark["similarity"] == 1.0
     survivor = found(opened, bytes.fromhex(mark["survivor"]))
     assert survivor.stage in (None, "sample")
+
+
+def test_what_an_early_stage_dropped_reached_no_comparison(opened: ledger.Run):
+    life = found(opened, one_with(opened, reason="too_few_words"))
+    assert {said.stage: said.reached for said in life.said if said.stage in ("exact_duplicates", "sample")} == {
+        "exact_duplicates": False, "sample": False
+    }  # fmt: skip
 
 
 def test_every_removal_by_a_comparison_names_a_document_that_still_stood_after_it(opened: ledger.Run):

@@ -1,5 +1,6 @@
 """Shown by 3: one digest of decisions and shards, whatever the pieces, workers, listing and exchange."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,23 +42,26 @@ def test_beam_does_what_a_plain_loop_over_the_steps_does(folder: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("runner", "settings"),
     [
-        Settings(piece_bytes=1 << 14),
-        Settings(piece_bytes=1 << 13, buckets=1),
-        Settings(buckets=64),
-        Settings(exchange="engine"),
-        Settings(exchange="engine", piece_bytes=1 << 14, buckets=32),
-        Settings(workers=2, piece_bytes=1 << 15),
-        Settings(workers=2, piece_bytes=1 << 15, exchange="engine"),
+        (plain.run, Settings(piece_bytes=1 << 14)),
+        (plain.run, Settings(piece_bytes=1 << 13, buckets=1)),
+        (plain.run, Settings(buckets=64)),
+        (run, Settings(exchange="engine")),
+        (run, Settings(workers=2, piece_bytes=1 << 15)),
+        (run, Settings(workers=2, piece_bytes=1 << 14, exchange="engine", buckets=32)),
     ],
-    ids=str,
+    ids=lambda one: getattr(one, "__module__", None) if callable(one) else str(one),
 )
 def test_settings_change_no_byte(
-    folder: Path, undisturbed: dict[str, Any], tmp_path: Path, settings: Settings
+    folder: Path,
+    undisturbed: dict[str, Any],
+    tmp_path: Path,
+    runner: Callable[..., Any],
+    settings: Settings,
 ):
     one = world.recipe(folder, path=str(tmp_path / "out"))
-    run(one, settings)
+    runner(one, settings)
     assert world.digests(tmp_path / "out") == undisturbed
 
 
@@ -66,7 +70,7 @@ def test_files_listed_in_another_order_change_no_byte(
 ):
     found = planning.list_files
     monkeypatch.setattr(planning, "list_files", lambda path: (found(path)[0], found(path)[1][::-1]))
-    run(world.recipe(folder, path=str(tmp_path / "out")))
+    plain.run(world.recipe(folder, path=str(tmp_path / "out")))
     assert world.digests(tmp_path / "out") == undisturbed
 
 
@@ -74,7 +78,7 @@ def test_the_place_of_the_inputs_changes_no_byte(folder: Path, undisturbed: dict
     """Addresses are relative: another disk, the same documents."""
     moved = tmp_path / "elsewhere"
     world.make(moved)
-    run(world.recipe(moved))
+    plain.run(world.recipe(moved))
     assert world.digests(moved / "out") == undisturbed
 
 
@@ -83,7 +87,7 @@ def test_another_seed_changes_the_packs_and_no_verdict_of_a_rule(
 ):
     """So the equalities above compare something that can differ."""
     one = world.recipe(folder, path=str(tmp_path / "out"), seed=1)
-    run(one)
+    plain.run(one)
     other = world.digests(tmp_path / "out")
     assert other["shards"].keys() != undisturbed["shards"].keys()
     assert [row["stage"] for row in other["decisions"]] == [row["stage"] for row in undisturbed["decisions"]]
@@ -92,10 +96,10 @@ def test_another_seed_changes_the_packs_and_no_verdict_of_a_rule(
 def test_stages_have_names_of_their_own(folder: Path, tmp_path: Path):
     """A renamed stage is renamed in the decisions, and nothing else changes."""
     one = world.recipe(folder, path=str(tmp_path / "out"))
-    run(one)
+    plain.run(one)
     before = world.digests(tmp_path / "out")
     stages = tuple(replace(stage, name=f"my_{stage.name}") for stage in one.stages)
-    run(replace(one, stages=stages))
+    plain.run(replace(one, stages=stages))
     after = world.digests(tmp_path / "out")
     assert after["shards"] == before["shards"]
     assert {row["stage"] for row in after["decisions"]} == {

@@ -10,8 +10,8 @@ from pipeline.ledger.account import account
 from pipeline.lock import Group, Lock
 from pipeline.recipe import Recipe, Stage
 from pipeline.rules.sample import Sample
-from pipeline.run.driver import SetupError, run
-from tests import world
+from pipeline.run.driver import SetupError
+from tests import plain, world
 from tests.cli.command import winnow
 
 
@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_lock_is_realised_and_a_changed_lock_packs_again(folder: Path):
     shares = {"web": 0.5, "zh": 0.2, "books": 0.3}
     locked(folder / "mixture.lock.json", 30_000, **shares)
-    run(mixing(folder, "out"))
+    plain.run(mixing(folder, "out"))
     opened = ledger.open_run(str(folder / "out"))
     assert [line for line in account(opened) if line.wrong] == []
     groups = ledger.groups(opened)
@@ -56,7 +56,7 @@ def test_the_lock_is_realised_and_a_changed_lock_packs_again(folder: Path):
     assert groups.said().startswith(f"{total:,} of 30,000 tokens ship; shares within ")
 
     locked(folder / "mixture.lock.json", 30_000, web=0.2, zh=0.5, books=0.3)
-    run(mixing(folder, "out"))
+    plain.run(mixing(folder, "out"))
     again = ledger.open_run(str(folder / "out")).manifest["totals"]["tokens_by_source"]
     assert again["zh"] > by_source["zh"]
     assert again["web"] < by_source["web"]
@@ -64,7 +64,7 @@ def test_the_lock_is_realised_and_a_changed_lock_packs_again(folder: Path):
 
 def test_too_little_of_a_group_bounds_all_and_is_named(folder: Path):
     locked(folder / "mixture.lock.json", 10**9, web=0.1, zh=0.1, books=0.8)
-    run(mixing(folder, "bounded", max_epochs=1.5))
+    plain.run(mixing(folder, "bounded", max_epochs=1.5))
     said = ledger.groups(ledger.open_run(str(folder / "bounded")))
     assert said
     assert said.mixed
@@ -77,9 +77,9 @@ def test_by_a_measured_column(folder: Path):
     from pipeline.rules.language import KeepLanguages
 
     locked(folder / "mixture.lock.json", 20_000, by="language", en=0.75, zh=0.25)
-    plain = mixing(folder, "by-language", by="language")
+    before = mixing(folder, "by-language", by="language")
     language = Stage(KeepLanguages(("en", "zh"), min_score=0.0))
-    run(replace(plain, stages=(language, *plain.stages)))
+    plain.run(replace(before, stages=(language, *before.stages)))
     opened = ledger.open_run(str(folder / "by-language"))
     assert [line for line in account(opened) if line.wrong] == []
     groups = ledger.groups(opened)
@@ -107,7 +107,7 @@ def test_a_lock_that_cannot_be_is_named_with_its_line(folder: Path, shares: dict
             f'{{"groups": {{{groups}}}, "by": "source", "digests": {{}}, "seed": 0, "versions": {{}}}}'
         )
     with pytest.raises(SetupError, match=said) as raised:
-        run(mixing(folder, "never"))
+        plain.run(mixing(folder, "never"))
     assert raised.value.place == ("stages", 4)
     assert not (folder / "never").exists()
 

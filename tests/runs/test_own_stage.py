@@ -9,7 +9,7 @@ from pipeline.ledger.why import Life, by_id
 from pipeline.recipe import Stage, dumps, load, parse
 from pipeline.run.driver import Settings, prepare, run
 from pipeline.run.outlook import outlook
-from tests import own_stages, world
+from tests import own_stages, plain, world
 from tests.cli.command import ROOT, make, winnow, write_recipe
 
 README = ROOT / "README.md"
@@ -37,8 +37,8 @@ def test_in_python_it_drops_compares_and_is_asked_why(tmp_path: Path):
     kinds = outlook(job, job.plan()).kinds()
     assert "columns" not in kinds  # the limit moved; nothing is measured again
     assert kinds["marks"]
-    run(looser, Settings(piece_bytes=1 << 15))
-    run(replace(looser, output=replace(looser.output, path=str(folder / "fresh"))))
+    plain.run(looser, Settings(piece_bytes=1 << 15))
+    plain.run(replace(looser, output=replace(looser.output, path=str(folder / "fresh"))))
     assert world.digests(folder / "out") == world.digests(folder / "fresh")
 
 

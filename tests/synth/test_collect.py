@@ -56,6 +56,26 @@ def publish(task: Task, writer: str, *rows: dict[str, Any]) -> None:
     segments.publish(task.store, writer, rows, Tally())
 
 
+def test_a_young_farms_rates_are_of_the_time_that_it_has_worked(task: Task):
+    submit.run(task)
+    segments.publish(task.store, "a", [], Tally(rows=6, completion_tokens=600, began=940, ended=1_000))
+    (found,) = status.jobs(task.farm, now=1_000)
+    assert found.tokens_per_second == 10
+    assert found.left_seconds == 60
+    (found,) = status.jobs(task.farm, now=1_599)
+    assert found.tokens_per_second == 1
+
+
+def test_the_same_segment_again_adds_nothing_and_no_chunk_takes_anothers_name(task: Task):
+    submit.run(task)
+    for _ in range(2):
+        publish(task, "a", result(task, ids(task)[0]))
+    publish(task, "a", result(task, ids(task)[1]))
+    assert len(segments.names(task.store)) == 2
+    with pytest.raises(FileExistsError, match="appeared meanwhile"):
+        submit.write(task, "000000", [])
+
+
 def test_of_twins_the_first_segment_and_row_stands(task: Task):
     submit.run(task)
     one, two, three = ids(task)[:3]

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,13 @@ from tests.synth.farms import double, texts
 from tests.synth.test_worker import CLEAN, STEPS, documents
 
 PATIENT = 100  # attempts: an engine that answers garbage for seconds may not use them up
-LIMIT_SECONDS = 900
+LIMIT_SECONDS = 900  # for 2,000 requests; five times that for 100,000
 
 
 @pytest.fixture(params=[2_000, pytest.param(100_000, marks=pytest.mark.soak)])
-def count(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
+def count(request: pytest.FixtureRequest, farm: Farm) -> int:
+    """Requests; a quarter of them on SQLite, which has no broker to kill."""
+    return int(request.param) if farm.pulsar else int(request.param) // 4
 
 
 def test_the_books_balance_whatever_fails(
@@ -38,7 +40,7 @@ def test_the_books_balance_whatever_fails(
     submit.run(task)
     run(send_again(task, count // 20))
     with ExitStack() as stack:
-        rates = (2_000, 2_000, 40)  # the third may not finish the work before the others have died
+        rates = (2_000, 2_000, 5)  # the third may not finish the work before the others have died
         urls = [stack.enter_context(double(rate)) for rate in rates]
         farms.command(urls[1], "hang")
         stay = {"attempts": PATIENT}
@@ -76,20 +78,27 @@ async def send_again(task: Task, count: int) -> None:
     await queue.close()
 
 
+def limit(count: int) -> float:
+    """When so many requests are given up, by the monotonic clock."""
+    return time.monotonic() + LIMIT_SECONDS * max(1, count // 20_000)
+
+
 def wait_for_rows(task: Task, wanted: int) -> None:
-    until = time.monotonic() + LIMIT_SECONDS
-    while sum(segments.read_tally(task.store, one).rows for one in segments.names(task.store)) < wanted:
+    until = limit(wanted)
+    rows = cache(lambda name: segments.read_tally(task.store, name).rows)  # a segment never changes
+    while sum(map(rows, segments.names(task.store))) < wanted:
         assert time.monotonic() < until
         time.sleep(0.2)
 
 
 def settled(task: Task) -> collect.Books:
     """The books, once nothing is pending."""
-    wait_for_rows(task, len(collect.submitted(task.store)))
-    until = time.monotonic() + LIMIT_SECONDS
+    count = len(collect.submitted(task.store))
+    wait_for_rows(task, count)
+    until = limit(count)
     while (books := collect.collect(task)).pending:
         assert books.balance
         assert time.monotonic() < until, books
-        time.sleep(1)
+        time.sleep(max(1, count // 10_000))  # each look collects
     assert books.balance
     return books

@@ -69,6 +69,17 @@ def test_silence_is_no_idleness():
         assert forecast.highest(noon, loads, 2) > 0.85 * usual
 
 
+def test_silence_that_has_lasted_for_long_will_last():
+    """Switched off, not broken: after as many minutes as make its end in the next two unlikely enough. Its end ends that too."""
+    forecast, noon = learn(weeks.office()), weeks.minute("Tue 14:00")
+    usual = forecast.highest(noon, [900.0] * 60, 2)
+    sure = round(2 * forecast.quantile / (1 - forecast.quantile))  # 98 minutes
+    for quiet, low in ((sure - 2, False), (sure + 2, True), (240, True)):
+        assert (forecast.highest(noon, [900.0] * (240 - quiet) + [0.0] * quiet, 2) < 0.05 * usual) == low
+        assert forecast.highest(noon, [0.0] * quiet + [100.0], 2) > 0.85 * usual
+    assert forecast.highest(noon, [0.0] * 239 + [float("nan")], 2) > 0.85 * usual
+
+
 def test_a_history_that_does_not_begin_on_monday():
     loads = weeks.office(weeks=2)
     later = learn(loads[1000 : 1000 + WEEK], first=1000)

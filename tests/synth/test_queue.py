@@ -227,6 +227,22 @@ def test_a_topic_without_its_subscription_is_refused(broker: Broker, tmp_path: P
 
 
 @pytest.mark.engine("Pulsar")
+def test_a_message_that_is_no_letter_is_buried(broker: Broker, tmp_path: Path):
+    farm = Farm(str(tmp_path), broker.farm(namespace="foreign"))
+
+    async def body() -> None:
+        queue = await open_queue(farm, "v", create=True)
+        await (await queue.producer("normal")).send(b"from elsewhere", {"some": "property"})  # type: ignore[attr-defined]  # Pulsar's
+        await queue.send(letters(1), "sender", 1)
+        assert await drained(queue, 5) == []  # it ends at the buried one
+        assert await drained(queue, 5) == letters(1)
+        assert await settled(queue, Counts(0, 0, 0, 1)) == Counts(0, 0, 0, 1)
+        await queue.close()
+
+    run(body())
+
+
+@pytest.mark.engine("Pulsar")
 def test_letters_outlive_a_kill_of_the_broker(broker: Broker, tmp_path: Path):
     """Sent during the outage, held over it, acknowledged before it: the first two come, the last does not."""
     farm = Farm(str(tmp_path), broker.farm(namespace="killed"))

@@ -9,6 +9,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlparse
 
 import numpy as np
@@ -67,7 +68,7 @@ class Farm:
 def scheduler(**limits: object) -> Scheduler:
     Meter.away = False
     plan = Plan(dataclasses.replace(weeks.LIMITS, **limits), Meter("http://prometheus"), PLACE)
-    return Scheduler(plan, Farm(), plan.prometheus)
+    return Scheduler(plan, Farm())
 
 
 def steps(one: Scheduler, minutes: range) -> Iterator[dict[str, object]]:
@@ -112,6 +113,15 @@ def test_who_cannot_see_first_waits_then_hands_back():
     assert [line.get("decision") for line in lines].index(0) == pytest.approx(
         weeks.LIMITS.blind_minutes, abs=1
     )
+
+
+def test_the_kill_switch_needs_neither_prometheus_nor_history():
+    one = scheduler(on=False)
+    Meter.away = True
+    one.farm.workers = 5
+    (said,) = steps(one, range(1))
+    assert (said["decision"], said["reasons"], one.farm.scaled) == (0, ["switched off"], [0])
+    assert "switched off" in one.explain(MONDAY)
 
 
 def test_memory_is_flat_over_a_week():
@@ -221,6 +231,25 @@ def test_of_two_one_acts_and_the_other_takes_over_with_the_notes():
     assert not first.hold(3 + 14 + 17)
 
 
+def test_who_restarts_under_its_own_name_finds_its_notes():
+    _, first, _ = two_leases()
+    assert first.hold(0)
+    assert first.hold(3, {"winnow.synth/spent_gpu_hours": "7.5"})
+    again = Lease(first.cluster, "a")
+    assert again.hold(4)
+    assert Notes.of(again.notes).spent_gpu_hours == 7.5
+
+
+def test_who_lost_the_lease_during_a_look_scales_nothing():
+    _, first, second = two_leases()
+    assert first.hold(0)
+    assert not second.hold(1)
+    assert second.hold(20)
+    clock = SimpleNamespace(monotonic=lambda: 21.0)
+    with pytest.raises(ClusterError, match="the Lease was lost during the look: not scaled to 9"):
+        schedule.Held(first.cluster, first, clock).scale(9)
+
+
 def test_a_leader_that_cannot_renew_stops_before_another_may_begin():
     server, first, second = two_leases()
     assert first.hold(0)
@@ -259,16 +288,28 @@ def test_the_loop_acts_only_while_it_holds_the_lease(monkeypatch: pytest.MonkeyP
         def wait(self, seconds: float) -> bool:
             self.seconds += seconds
             server.away = 100 < self.seconds < 130
-            return self.seconds > 300
+            return self.seconds > 360
 
     Meter.away = False
     plan = Plan(weeks.LIMITS, Meter("http://prometheus"), PLACE)
-    schedule.run(plan, cluster, "a", Clock(), lambda line: said.append(json.loads(line)))
+    off = dataclasses.replace(plan, limits=dataclasses.replace(weeks.LIMITS, on=False))
+    clock = Clock()
+
+    def read() -> Plan:
+        """As a person edits it: a slip in the fourth minute, and the switch off in the last."""
+        if 150 < clock.seconds < 210:
+            raise ValueError("plan.yaml:2: a slip")
+        return off if clock.seconds > 290 else plan
+
+    schedule.run(read, cluster, "a", clock, lambda line: said.append(json.loads(line)))
     leading = [line["leading"] for line in said if "leading" in line]
     assert leading == [True, False, True]
     decisions = [line for line in said if "decision" in line]
-    assert 4 <= len(decisions) <= 6
-    assert farm.workers > 100
+    assert 4 <= len(decisions) <= 7
+    assert {"plan.yaml:2: a slip"} == {line["plan"] for line in said if "plan" in line}
+    assert max(farm.scaled) > 100
+    assert decisions[-1]["reasons"] == ["switched off"]
+    assert farm.workers == 0
     assert server.lease.spec.holder_identity == ""
 
 

@@ -119,7 +119,7 @@ def test_rows_come_from_parquet_and_packed_lines_in_order(tmp_path: Path, farm: 
     assert [orjson.loads(one)["custom_id"].rpartition("/")[2] for one in bodies] == [
         "a.parquet:1",
         "b.jsonl.zst:1",
-        "b.jsonl.zst:2",
+        "b.jsonl.zst:3",
     ]
 
 
@@ -142,7 +142,7 @@ def test_parents_are_the_documents_that_a_row_was(tmp_path: Path, farm: Farm):
         ),
         ({"sampling": {"top_p": 1.5}}, "top_p 1.5 must lie in 0 … 1"),
         ({"sampling": {"temperature": 0}, "candidates": 2}, "temperature 0 gives 2 equal candidates"),
-        ({"sampling": {"max_tokens": 5000}}, "max_tokens 5000 leaves no prompt in double's context of 4096"),
+        ({"sampling": {"max_tokens": 5000}}, "max_tokens 5000 leaves no prompt in a context of 4096"),
         ({"template": "{{ text }}"}, "text is source text; write {{ text | data }}"),
         ({"template": None}, "rows need a template"),
         ({"job": "a/b"}, "must be a name of letters"),
@@ -193,6 +193,23 @@ def test_a_budget_is_kept(tmp_path: Path, farm: Farm, budget: dict[str, int]):
     assert submit.run(farms.task(tmp_path, farm, texts(10), budget=budget)).new == 0
 
 
+def test_a_budget_counts_what_each_line_of_a_batch_may_cost(tmp_path: Path, farm: Farm):
+    rows = [
+        line("a", max_tokens=60),
+        line("b", max_completion_tokens=30),
+        line("c", max_tokens=20),
+        line("d", max_tokens=10),
+    ]
+    job = {"form": "batch", "template": None, "budget": {"tokens": 100}}
+    done = submit.run(farms.task(tmp_path, farm, rows, **job))
+    assert (done.new, done.examples["over_budget"].rpartition(": ")[2]) == (
+        3,
+        "20 tokens more than 90; the budget has 100",
+    )
+    again = submit.run(farms.task(tmp_path, farm, [*rows, line("e", max_tokens=1)], **job))
+    assert (again.new, again.known, dict(again.refused)) == (0, 3, {"over_budget": 2})
+
+
 def test_no_rows_are_an_error(tmp_path: Path, farm: Farm):
     with pytest.raises(ValueError, match="no file is called so"):
         submit.run(farms.task(tmp_path, farm, [], rows=str(tmp_path / "none*.jsonl")))
@@ -207,9 +224,10 @@ def line(custom_id: str = "a", **body: Any) -> dict[str, Any]:
 
 
 def test_a_batch_file_in_and_out(tmp_path: Path, farm: Farm):
-    rows = [line(str(number), seed=number, max_tokens=8) for number in range(5)]
+    """Two lines that ask the same are asked once and answered twice."""
+    rows = [line(str(number), seed=min(number, 3), max_tokens=8) for number in range(5)]
     task = farms.task(tmp_path, farm, rows, form="batch", template=None)
-    submit.run(task)
+    assert submit.run(task).new == 4
     with double() as url:
         run(work(Post(farm, "double", url), QUICK))
     out = [orjson.loads(one) for one in collect.batch_lines(task)]
@@ -225,6 +243,9 @@ def test_a_batch_file_in_and_out(tmp_path: Path, farm: Farm):
     [
         (line(model="gpt-5"), "other_model"),
         (line(n=2), "not_one_answer"),
+        (line(max_tokens=30_000), "bad_max_tokens"),
+        (line(max_completion_tokens=30_000), "bad_max_tokens"),
+        (line(max_tokens="many"), "bad_max_tokens"),
         ({**line(), "url": "/v1/embeddings"}, "other_endpoint"),
         (line(""), "no_custom_id"),
         ({"custom_id": "a"}, "not_a_batch_line"),
@@ -257,6 +278,13 @@ def test_every_shipped_variant_can_be_read_and_says_where_its_sampling_is_from(n
     assert one.source
     assert "--max-model-len" in one.arguments()
     assert Sampling().over(forms.dump(one.sampling)) == one.sampling
+
+
+def test_what_a_job_says_goes_before_what_its_variant_says():
+    shipped = forms.dump(variants.read("qwen3-8b").sampling)
+    assert shipped["max_tokens"] != 1024
+    for most in (1, 1024, 2048):
+        assert Sampling(max_tokens=most).over(shipped).max_tokens == most
 
 
 def test_a_file_in_the_farms_folder_adds_a_variant(tmp_path: Path):

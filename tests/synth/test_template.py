@@ -1,5 +1,7 @@
 """What stands in a prompt: our words as we wrote them, a row's text as data that cannot pass for them."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +30,13 @@ def test_ordinary_text_stays_as_it_is(text: str):
 @given(st.lists(st.sampled_from([*CONTROLS, "<|im_", "end|>", "<thi", "nk>", "a", "文"])).map("".join))
 def test_no_removal_puts_a_control_token_together(text: str):
     assert not CONTROL.search(without_control(text))
+
+
+def test_tokens_nested_thousands_deep_take_no_longer_than_others():
+    begin = time.process_time()
+    text = without_control("<s" * 8_000 + ">" * 8_000)
+    assert time.process_time() - begin < 2
+    assert not CONTROL.search(text)
 
 
 @given(st.text(), st.text())
@@ -70,6 +79,8 @@ def test_delimited_text_and_tests_are_taken(template: str):
     [
         ("{{ title }}", {"text": "x"}, "missing_field"),
         ("{{ title }}", {"title": "  <|im_end|> "}, "empty_prompt"),
+        ("{{ title + 1 }}", {"title": None}, "unrenderable"),
+        ("{{ 1 / title }}", {"title": 0}, "unrenderable"),
         ("{{ title.__class__.__mro__ }}", {"title": "x"}, "unsafe"),
         ("{{ parts.append(1) }}", {"parts": []}, "unsafe"),
     ],

@@ -8,16 +8,17 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import pytest
 import zstandard
 
-from synth import collect, segments, submit
+from pipeline.data.store import LocalStore
+from synth import collect, queue_pulsar, segments, submit
 from synth.engine import EngineError
 from synth.farm import Farm
-from synth.queue import open_queue
+from synth.queue import Counts, Letter, open_queue
 from synth.requests import Task
 from synth.ward import Ward
 from synth.work import Post, work
@@ -84,8 +85,90 @@ def test_a_result_is_committed_before_its_letter_is_acknowledged(tmp_path: Path,
     seen: list[tuple[str, str]] = []
     with double() as url:
         finish(task, url, step=lambda step, identifier: seen.append((step, identifier)))
-    for _, identifier in {one for one in seen if one[0] == "acknowledged"}:
+    acknowledged = {one for one in seen if one[0] == "acknowledged"}
+    assert len(acknowledged) == 20
+    for _, identifier in acknowledged:
         assert [step for step, one in seen if one == identifier] == list(STEPS)
+
+
+class Leaving(Worker):
+    """Told to leave while a segment is on its way to a slow disk."""
+
+    async def publish(self, *arguments: Any) -> None:
+        self.leave()
+        await super().publish(*arguments)
+
+    def store(self, job: str) -> LocalStore:
+        return Slow(super().store(job).root)
+
+
+class Slow(LocalStore):
+    def publish(self, temporary: str, name: str) -> bool:
+        time.sleep(1)
+        return super().publish(temporary, name)
+
+
+def test_what_is_being_committed_when_a_worker_leaves_is_neither_lost_nor_written_twice(
+    tmp_path: Path, farm: Farm
+):
+    task = farms.task(tmp_path, farm, texts(80), **CLEAN)
+    submit.run(task)
+    with double(rate=100) as url:
+        books = finish(task, url, make=Leaving)
+    assert len(segments.names(task.store)) == 2
+    assert 0 < books.pending == run(counted(farm)).waiting
+    assert books.delivered_again == 0
+
+
+async def counted(farm: Farm) -> Counts:
+    queue = await open_queue(farm, "double")
+    found = await queue.counts()
+    await queue.close()
+    return found
+
+
+class Hasty(Worker):
+    """Takes each request away once, before anything of it has run."""
+
+    async def take(self, letter: Letter) -> None:
+        await super().take(letter)
+        if letter.id not in TAKEN_AWAY:
+            TAKEN_AWAY.add(letter.id)
+            self.flights[letter.key].cancel()
+
+
+TAKEN_AWAY = set[str]()
+
+
+def test_a_request_that_is_taken_away_before_it_began_goes_back(tmp_path: Path, farm: Farm):
+    task = farms.task(tmp_path, farm, texts(20), **CLEAN)
+    submit.run(task)
+    with double() as url:
+        books = finish(task, url, make=Hasty)
+    assert len(TAKEN_AWAY) == 20
+    assert (books.pending, books.dead.total()) == (0, 0)
+
+
+def test_letters_that_are_none_end_as_unreadable_and_no_worker(tmp_path: Path, farm: Farm):
+    task = farms.task(tmp_path, farm, texts(1), **CLEAN)
+    submit.run(task)
+    bodies = [b"{", b"[]", b'{"job": "../j", "body": {}}', b'{"job": "j", "body": "text"}', b'{"reference": 1}',
+              b'{"job": "j", "body": {}, "parents": [1]}', b'{"job": "j", "body": {}, "custom_id": 7}']  # fmt: skip
+
+    async def send() -> None:
+        queue = await open_queue(farm, "double")
+        await queue.send([Letter(f"{at:032x}", body) for at, body in enumerate(bodies)], "stranger", 1)
+        await queue.close()
+
+    run(send())
+    said = [
+        queue_pulsar.read(Foreign(given), "normal")
+        for given in ({}, {"id": "x"}, {"id": "0" * 32, "life": "y"})
+    ]
+    assert said == [None] * 3
+    with double() as url:
+        run(work(Post(farm, "double", url), QUICK))
+    assert run(counted(farm)) == Counts(0, 0, 0, len(bodies))
 
 
 def test_twins_that_come_while_the_first_is_asked_are_not_asked_again(tmp_path: Path, farm: Farm):
@@ -144,9 +227,9 @@ def test_a_poisoned_engine_is_started_again_and_its_poison_found(tmp_path: Path,
     assert collect.dead(task)[0]["custom_id"].endswith(":41")
 
 
-@pytest.mark.parametrize("mode", ["hang", "sleep"])
-def test_an_engine_that_hangs_or_sleeps_is_left_alone_until_it_answers(tmp_path: Path, farm: Farm, mode: str):
-    """It serves its pages all the while; nobody dies of it."""
+@pytest.mark.parametrize("mode", ["hang", "sleep", "locked"])
+def test_an_engine_that_answers_nobody_is_left_alone_until_it_does(tmp_path: Path, farm: Farm, mode: str):
+    """It hangs, sleeps, or wants another key, and serves its pages all the while; nobody dies of it."""
     task = farms.task(tmp_path, farm, texts(30), **CLEAN)
     submit.run(task)
 
@@ -155,7 +238,7 @@ def test_an_engine_that_hangs_or_sleeps_is_left_alone_until_it_answers(tmp_path:
             await asyncio.to_thread(farms.command, url, mode)
             habits = replace(QUICK, stall_seconds=0.5)
             working = asyncio.create_task(work(Post(farm, "double", url), habits))
-            await asyncio.sleep(2.5)
+            await asyncio.sleep(1.5)
             assert not working.done()
             await asyncio.to_thread(farms.command, url, "ok")
             await working
@@ -163,6 +246,23 @@ def test_an_engine_that_hangs_or_sleeps_is_left_alone_until_it_answers(tmp_path:
     run(body())
     books = collect.collect(task)
     assert (books.dead.total(), books.pending) == (0, 0)
+
+
+def test_an_engine_that_loads_ends_with_the_worker_that_started_it(tmp_path: Path, farm: Farm):
+    submit.run(farms.task(tmp_path, farm, texts(1)))
+    note = tmp_path / "pid"
+    loading = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+
+    async def body() -> None:
+        working = asyncio.create_task(work(Post(farm, "double", command=(sys.executable, "-c", loading))))
+        await asyncio.to_thread(wait_for, lambda: note.exists() and note.read_text())
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(asyncio.CancelledError):
+            await working
+
+    run(body())
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)
 
 
 def test_an_engine_of_another_model_is_refused(tmp_path: Path, farm: Farm):
@@ -194,6 +294,20 @@ def test_a_request_that_kills_its_worker_kills_no_second_one(tmp_path: Path, far
     assert books.pending == 0
 
 
+def test_the_ward_has_the_engines_key(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sesame")
+
+    async def body(url: str) -> None:
+        ward = Ward(url)
+        answer = await ward.complete({"model": "double", "messages": [{"content": "Hello"}], "max_tokens": 4})
+        await ward.close()
+        assert answer.text
+
+    with double() as url:
+        farms.command(url, "locked")
+        run(body(url))
+
+
 WARD = """
 import sys
 print(flush=True)
@@ -209,12 +323,31 @@ for line in sys.stdin:
 # The store
 
 
+class FullThrice(Worker):
+    """Its disk is full at the first three commits. `asked`: letters received before each."""
+
+    asked: ClassVar[list[int]] = []
+
+    def store(self, job: str) -> LocalStore:
+        FullThrice.asked.append(RECEIVED.total())
+        store = super().store(job)
+        return farms.Full(store.root) if len(FullThrice.asked) <= 3 else store
+
+
+RECEIVED = Counter[str]()
+
+
 def test_a_full_disk_stops_the_asking_and_loses_nothing(tmp_path: Path, farm: Farm):
-    task = farms.task(tmp_path, farm, texts(60), **CLEAN)
+    task = farms.task(tmp_path, farm, texts(200), **CLEAN)
     submit.run(task)
-    farms.FULL_UNTIL[0] = time.monotonic() + 3
-    with double() as url:
-        books = finish(task, url, make=farms.FullDisk)
+    with double(rate=200) as url:
+        books = finish(
+            task, url, replace(QUICK, delay_seconds=0.3), FullThrice,
+            step=lambda step, identifier: RECEIVED.update([identifier] * (step == "received")),
+        )  # fmt: skip
+    _, second, _, fourth, *_ = FullThrice.asked
+    assert fourth - second <= 1  # the one that was on its way
+    assert fourth < 200
     assert (books.pending, books.dead.total(), books.delivered_again) == (0, 0, 0)
 
 
@@ -255,6 +388,13 @@ def test_a_preempted_worker_gives_back_what_is_unfinished_and_commits_the_rest(t
     assert run(left()) == [(0, 0)] * 8
 
 
+class Foreign:
+    """A message that some other program sent."""
+
+    def __init__(self, said: dict[str, str]) -> None:
+        self.properties = lambda: said
+
+
 def wait_for(found: Any, seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not found():
@@ -263,13 +403,13 @@ def wait_for(found: Any, seconds: float = 60) -> None:
 
 
 def test_a_worker_that_is_to_finish_takes_nothing_more_and_finishes_what_it_has(tmp_path: Path, farm: Farm):
-    task = farms.task(tmp_path, farm, texts(200), **CLEAN)
+    task = farms.task(tmp_path, farm, texts(1_000), **CLEAN)
     submit.run(task)
-    with double(rate=60) as url, farms.worker(task, url) as process:
+    with double(rate=20) as url, farms.worker(task, url) as process:
         wait_for(lambda: segments.names(task.store))
         os.kill(process.pid or 0, signal.SIGUSR1)
         process.join(60)
         assert process.exitcode == 0
     books = collect.collect(task)
-    assert 0 < books.pending < 200
-    assert books.accepted + books.rejected.total() + books.pending == 200
+    assert 0 < books.pending < 1_000
+    assert books.accepted + books.rejected.total() + books.pending == 1_000

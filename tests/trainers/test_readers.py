@@ -10,9 +10,9 @@ import pytest
 from pipeline.feed import packs
 from pipeline.ship.formats import FORMATS, export
 from pipeline.ship.formats.source import Source
+from tests.environments import trainers_python
 from tests.feed.conftest import encoder, fed
 from tests.trainers import read_back
-from tests.trainers.environment import trainers_python
 
 __all__ = ["encoder", "fed"]
 

@@ -13,8 +13,8 @@ import pytest
 
 from pipeline.feed import packs
 from pipeline.ship.tokenize import load
+from tests.environments import ROOT, trainers_python
 from tests.ship.made import END, folder, rows, train
-from tests.trainers.environment import ROOT, trainers_python
 
 LENGTH, WORDS, NEXT = 128, 200, 3
 
