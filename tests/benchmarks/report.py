@@ -1,7 +1,7 @@
-"""How long a report takes: `python -m tests.benchmarks.report [SOURCES] [DOCUMENTS]`, by default 1,000 sources and 10 million documents.
+"""How long a report and a difference take: `python -m tests.benchmarks.report [SOURCES] [DOCUMENTS]`, by default 1,000 and 10 million.
 
-The run's columns are made, not measured: random numbers of each measure's own types, below a plan that is real. What is timed
-is the whole command, and its largest memory.
+The runs' columns are made, not measured: random numbers of each measure's own types, below a plan that is real; the second run has
+the same documents and other numbers. What is timed is the whole command, and its largest memory.
 """
 
 import os
@@ -53,10 +53,10 @@ STAGES = [
 
 
 class Made:
-    """A finished run of random columns."""
+    """A finished run of random columns; documents are those of any other of this size, the rest goes by `seed`."""
 
-    def __init__(self, folder: Path, sources: int, documents: int) -> None:
-        self.folder, self.chance = folder, np.random.default_rng(0)
+    def __init__(self, folder: Path, sources: int, documents: int, seed: int = 0) -> None:
+        self.folder, self.chance, self.texts = folder, np.random.default_rng(seed), np.random.default_rng(0)
         names = [f"source-{number:04}" for number in range(sources)]
         weights = 1 / np.arange(1, sources + 1)
         self.sizes = dict(zip(names, np.maximum(1, weights / weights.sum() * documents).astype(int).tolist(), strict=True))  # fmt: skip
@@ -110,13 +110,14 @@ class Made:
 
     def rows(self, key: str, schema: pa.Schema, count: int) -> pa.Table:
         """So many random rows: a stretch of a block that is made once."""
+        chance = self.texts if key == "documents" else self.chance
         if key not in self.blocks:
-            self.blocks[key] = pa.table([self.column(field) for field in schema], schema=schema)
-        start = int(self.chance.integers(0, BLOCK - count + 1))
+            self.blocks[key] = pa.table([self.column(field, chance) for field in schema], schema=schema)
+        start = int(chance.integers(0, BLOCK - count + 1))
         return self.blocks[key].slice(start, count)
 
-    def column(self, field: pa.Field) -> pa.Array:  # noqa: PLR0911  # one type a line
-        kind, chance = field.type, self.chance
+    def column(self, field: pa.Field, chance: np.random.Generator) -> pa.Array:  # noqa: PLR0911  # one type a line
+        kind = field.type
         if pa.types.is_integer(kind):
             scale = 800 if "words" in field.name or "characters" in field.name else 20
             return pa.array(chance.gamma(0.7, scale, BLOCK).astype(np.int64)).cast(kind)
@@ -199,19 +200,30 @@ def settings():
 
 
 def main(sources: int, documents: int, folder: Path) -> None:
-    if not (folder / "out").exists():
-        begin = time.monotonic()
-        Made(folder, sources, documents).write()
-        print(f"made in {time.monotonic() - begin:.0f} s", flush=True)
-    code = "from pipeline.cli import main; main()"
-    begin = time.monotonic()
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", code, "report", str(folder / "out")], check=True)
+    for seed, place in enumerate((folder / "one", folder / "two")):
+        if not (place / "out").exists():
+            begin = time.monotonic()
+            place.mkdir(parents=True, exist_ok=True)
+            Made(place, sources, documents, seed).write()
+            print(f"made in {time.monotonic() - begin:.0f} s", flush=True)
+    one, two = (f"{folder}/{name}/out" for name in ("one", "two"))
+    what = f"{sources:,} sources, {documents:,} documents"
+    timed(f"report, {what}", ["report", one], Path(f"{one}.html"))
+    timed(f"diff, {what}", ["diff", one, two, "-o", f"{folder}/diff.html"], folder / "diff.html")
+
+
+def timed(what: str, arguments: list[str], page: Path) -> None:
+    """A command of its own, and what its process took; 1 is how a difference ends."""
+    code = "import resource, sys; from pipeline.cli import main\ntry: main()\nfinally: print('MEMORY', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"  # fmt: skip
+    begin, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], check=False, capture_output=True, text=True
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = sum(after[:2]) - sum(before[:2])
-    size = os.stat(folder / "out.html").st_size / 1e6
-    print(f"report, {sources:,} sources, {documents:,} documents | {time.monotonic() - begin:.1f} s wall | {cpu:.1f} s CPU | "
-          f"{after.ru_maxrss / 1024:,.0f} MiB | {size:.2f} MB page")  # fmt: skip
+    assert done.returncode in (0, 1), done.stderr
+    memory = int(done.stderr.rpartition("MEMORY")[2]) / 1024
+    print(f"{what} | {time.monotonic() - begin:.1f} s wall | {sum(after[:2]) - sum(before[:2]):.1f} s CPU | {memory:,.0f} MiB | "
+          f"{os.stat(page).st_size / 1e6:.2f} MB page", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

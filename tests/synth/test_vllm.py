@@ -14,13 +14,13 @@ import pytest
 
 from pipeline import forms
 from synth import collect, requests, submit, variants
-from synth.colocated import LOWEST, Guest, Manners
-from synth.colocated import Engine as Look
+from synth.colocated import LOWEST, Calm, Guest, Manners
 from synth.engine import Answer, Engine
 from synth.requests import Task
 from synth.work import Post, work
 from synth.worker import Worker
 from tests.cli.command import winnow
+from tests.kubernetes import manifests
 from tests.synth import farms, vllm_engine
 from tests.synth.vllm_engine import ENVIRONMENT, SLOTS, Served
 
@@ -90,6 +90,8 @@ async def until(found: Callable[[], Any], seconds: float = 120) -> None:
 def test_its_own_parser_takes_every_variant():
     """In its environment: flags that do not exist, values that it refuses, reasoning parsers that it does not have."""
     lines = {name: variants.read(name).arguments() for name in variants.names() if name != "double"}
+    [sidecar] = dict(manifests.pods())["synth-workers"]["initContainers"]
+    lines["k8s/base/workers.yaml"] = sidecar["args"]
     command = [vllm_engine.vllm_python(), "-c", PARSE]
     done = subprocess.run(
         command,
@@ -230,7 +232,7 @@ def test_a_guest_at_servings_engine_leaves_when_a_request_waits(engine: Served, 
 
     async def body() -> None:
         async with Engine(engine.url) as one:
-            assert Look.of(await one.gauges()) == Look(0.0, 0.0)
+            assert Calm.of(await one.gauges()) == Calm(0.0, 0.0)
             working = asyncio.create_task(worked(engine, HABITS, kind))
             await until(lambda: guests and guests[0].flights)
             burst = [one.complete(body_of(engine, number, 0)) for number in range(3 * SLOTS)]

@@ -231,7 +231,7 @@ def test_an_export_that_was_ended_leaves_no_folder_and_does_not_hinder_the_next(
 def test_what_cannot_be_exported_is_refused_with_the_cure(fed: str, tmp_path: Path, encoder: Tokenizer):
     with pytest.raises(ValueError, match="no format 'tfrecord'; there are megatron, mds, webdataset, npy"):
         export(fed, "tfrecord", str(tmp_path / "out"))
-    (tmp_path / "there").mkdir()
+    (tmp_path / "there/before").mkdir(parents=True)
     with pytest.raises(ValueError, match="is there already; name a new folder"):
         export(fed, "npy", str(tmp_path / "there"))
     folder(tmp_path / "none", encoder, [], LENGTH)
