@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline.data import receipts
+from pipeline.data import receipts, slices
 from pipeline.data.store import Store
 from pipeline.run.driver import MANIFEST
 
@@ -21,6 +21,7 @@ def repair(store: Store) -> Iterator[str]:
             damaged |= wrong
             store.delete(name)
     if damaged:
+        store.sweep(slices.FOLDER)  # what a killed run left there may be of marks that stood then
         for name in [*store.list(f"{receipts.FOLDER}/packs"), *filter(store.exists, [MANIFEST])]:
             store.delete(name)
     for name in damaged:

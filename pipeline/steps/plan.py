@@ -160,10 +160,16 @@ def list_files(path: str) -> tuple[str, list[str]]:
     return os.path.dirname(path) or ".", [path] if os.path.lexists(path) else []
 
 
-def walk(folder: str) -> Iterator[str]:
-    for at, folders, files in os.walk(folder):
-        folders[:] = [one for one in folders if not one.startswith(".")]
-        yield from (os.path.join(at, file) for file in files if not file.startswith("."))
+def walk(folder: str, above: frozenset[str] = frozenset()) -> Iterator[str]:
+    """The files below a folder, those behind links too; a link that leads back up is not followed."""
+    inside = above | {os.path.realpath(folder)}
+    with os.scandir(folder) as entries:
+        found = [one for one in entries if not one.name.startswith(".")]
+    for one in found:
+        if not one.is_dir():
+            yield one.path
+        elif os.path.realpath(one.path) not in inside:
+            yield from walk(one.path, inside)
 
 
 def glob_root(pattern: str) -> str:
