@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from subprocess import CalledProcessError
 from typing import Any
 
 from tests.benchmarks import inputs
@@ -128,10 +129,7 @@ def peer_row(work: Work, peer: Peer, language: str, mode: Mode, known: Row | Non
         if peer.larger and mode.larger and language == work.languages[0]:
             more = work.source(language, peer.larger, peer.form)
             row["larger"] = figures([program.run(more)], more, nothing, start)
-    except (
-        FailedError,
-        OSError,
-    ) as error:  # OSError: no program; CalledProcessError below is what an install raises
+    except (FailedError, OSError, CalledProcessError) as error:  # the last is what an installation raises
         return {"name": peer.name, "not_run": str(error)[-500:]}
     return row
 
