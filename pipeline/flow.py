@@ -14,6 +14,7 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.pvalue import AsIter, AsSingleton
+from apache_beam.runners.portability.fn_api_runner.worker_handlers import WorkerHandlerManager
 
 from pipeline.comparisons.exchange import Exchange, Inbox, Meet, Route, Send
 from pipeline.data.keys import digest
@@ -242,15 +243,30 @@ class Ship(beam.PTransform):
         return made | "close" >> Reduce(close, corpus, drafted)
 
 
-def run(graph: Flow, workers: int, options: Sequence[str] = ()) -> None:
+def run(
+    graph: Flow, workers: int, options: Sequence[str] = (), leaving: Callable[[], None] | None = None
+) -> None:
     """Build and run, and wait for the end. Without a --runner among the options: this machine, all of its workers.
 
     FnApiRunner by name: `DirectRunner` switches between three runners. `multi_processing` is the only local mode that uses
-    more than one core (measured).
+    more than one core (measured). `leaving` is called before local workers are told to go, at a good end and at a bad one.
     """
+    if leaving is not None:
+        call_before_workers_go(leaving)
     runner = () if any(one.startswith("--runner=") for one in options) else local(workers)
     with beam.Pipeline(options=PipelineOptions([*runner, *options], save_main_session=False)) as root:
         graph.build(root)
+
+
+def call_before_workers_go(leaving: Callable[[], None]) -> None:
+    """For the rest of this process. Beam tells nobody, and a worker that was told to go looks like one that was killed."""
+    close_all = WorkerHandlerManager.close_all
+
+    def told(self: WorkerHandlerManager) -> None:
+        leaving()
+        close_all(self)
+
+    WorkerHandlerManager.close_all = told
 
 
 def local(workers: int) -> list[str]:

@@ -7,6 +7,7 @@ the name of a published plan.
 import json
 import os
 import sys
+from functools import partial
 
 from pipeline.run import supervisor
 
@@ -26,12 +27,12 @@ def main(parent: str, text: str, settings: str, plan_name: str) -> None:
     planned = Plan.loads(job.work.store.read(plan_name))
     try:
         if not driver.packed(job.work, planned):  # it may be when a worker is lost at the very end
-            driver.run_pipeline(job, planned)
+            driver.run_pipeline(job, planned, partial(supervisor.say, supervisor.LEAVING))
     except Exception as error:
         if LOST_SAYS not in str(error):
             raise
         sys.exit(supervisor.LOST)
-    supervisor.say_done()
+    supervisor.say(supervisor.DONE)
 
 
 if __name__ == "__main__":

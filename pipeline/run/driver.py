@@ -276,8 +276,8 @@ def packed(work: Work, planned: Plan) -> bool:
     )
 
 
-def run_pipeline(job: Job, planned: Plan) -> None:
-    """The steps as one Beam pipeline."""
+def run_pipeline(job: Job, planned: Plan, leaving: Callable[[], None] | None = None) -> None:
+    """The steps as one Beam pipeline; `leaving`: see `flow.run`."""
     from pipeline import flow  # noqa: PLC0415  # Beam takes a second to import; a run with nothing to do needs none
     from pipeline.comparisons.exchange import Exchange  # noqa: PLC0415
 
@@ -285,7 +285,7 @@ def run_pipeline(job: Job, planned: Plan) -> None:
     graph = flow.Flow(
         job.work, planned.name, exchange, standing_comparisons(job.work, known_corpus(job.work, planned))
     )
-    flow.run(graph, job.settings.workers, job.settings.beam)
+    flow.run(graph, job.settings.workers, job.settings.beam, leaving)
 
 
 def unmeasured(work: Work, planned: Plan) -> list[Piece]:

@@ -9,7 +9,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -20,11 +19,12 @@ from typing import IO
 import psutil
 
 STARTS = 4  # the first, and three more
-GRACE = 5.0  # seconds between the loss of a worker and the end of its pipeline: at a normal end they come together
-LINGER = 60.0  # seconds between the child's last word and its end, at most
+GRACE = 5.0  # seconds between the loss of a worker and the end of its pipeline, or its word that they may go
+LINGER = 60.0  # seconds between a word of the child and what must come then, at most
 LOST = 75  # the child's exit code when Beam told it that a worker was lost
 WORKER = "apache_beam.runners.worker.sdk_worker_main"
-DONE = "pipeline done"  # the child's word that its workers may go
+LEAVING = "workers may go"  # the child's word, at a good end and at a bad one
+DONE = "pipeline done"
 
 
 class RunFailedError(RuntimeError):
@@ -40,6 +40,7 @@ class Child:
     said: list[str]
     workers: set[int] = field(default_factory=set)
     lost_at: float | None = None
+    leaving_at: float | None = None
     done_at: float | None = None
 
     @property
@@ -52,11 +53,18 @@ class Child:
         if self.workers - alive and self.lost_at is None:
             self.lost_at = now
         self.workers |= alive
+        if LEAVING in self.said and self.leaving_at is None:
+            self.leaving_at = now
         if self.done and self.done_at is None:
             self.done_at = now
 
     def hangs(self, now: float) -> bool:
-        return self.lost_at is not None and not self.done and now - self.lost_at > GRACE
+        """Whether a worker went before it might and nothing follows, or all were told to go and nothing follows."""
+        if self.done:
+            return False
+        if self.leaving_at is not None:
+            return now - self.leaving_at > LINGER
+        return self.lost_at is not None and now - self.lost_at > GRACE
 
     def lingers(self, now: float) -> bool:
         """Whether it said that it is done and still does not end."""
@@ -67,6 +75,9 @@ class Child:
         with contextlib.suppress(ProcessLookupError):  # it ended by itself
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self.listener.join(GRACE)
+        if self.process.stdout:
+            self.process.stdout.close()
 
 
 def supervise(command: Sequence[str], tick: Callable[[], None], tell: Callable[[str], None]) -> None:
@@ -75,27 +86,28 @@ def supervise(command: Sequence[str], tick: Callable[[], None], tell: Callable[[
     Raises RunFailedError with the end of what it said when it fails by itself, or loses a worker at every start.
     """
     for start in range(STARTS):
-        child, error = start_child(command)
-        try:
-            lost = wait(child, tick)
-        finally:
-            child.end()
+        with tempfile.TemporaryFile("w+", errors="replace") as error:
+            child = start_child(command, error)
+            try:
+                lost = wait(child, tick)
+            finally:
+                child.end()
+            why = tail(error)
         if not lost:
             if child.process.returncode and not child.done:
-                raise RunFailedError(tail(error))
+                raise RunFailedError(why)
             return
         if start + 1 < STARTS:
             tell(
                 f"a worker was lost; starting again ({start + 1} of {STARTS - 1}), what was published stands"
             )
     raise RunFailedError(
-        f"a worker was lost at each of {STARTS} starts; the machine may be out of memory:\n{tail(error)}"
+        f"a worker was lost at each of {STARTS} starts; the machine may be out of memory:\n{why}"
     )
 
 
-def start_child(command: Sequence[str]) -> tuple[Child, IO[str]]:
-    """The process in a session of its own, with threads that keep its words."""
-    error = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  # lives as long as the child
+def start_child(command: Sequence[str], error: IO[str]) -> Child:
+    """The process in a session of its own, with a thread that keeps its words."""
     process = subprocess.Popen(
         list(command),
         stdout=subprocess.PIPE,
@@ -107,7 +119,7 @@ def start_child(command: Sequence[str]) -> tuple[Child, IO[str]]:
     said: list[str] = []
     listener = threading.Thread(target=listen, args=(process.stdout, said), daemon=True)
     listener.start()
-    return Child(process, listener, said), error
+    return Child(process, listener, said)
 
 
 def listen(stream: IO[str] | None, said: list[str]) -> None:
@@ -163,7 +175,6 @@ def end_with_parent(parent: int) -> None:
     threading.Thread(target=look, daemon=True).start()
 
 
-def say_done() -> None:
-    """In the child: from here on workers may go."""
-    print(DONE, flush=True)  # noqa: T201
-    sys.stdout.flush()
+def say(word: str) -> None:
+    """In the child: LEAVING or DONE."""
+    print(word, flush=True)  # noqa: T201

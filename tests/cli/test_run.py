@@ -211,7 +211,7 @@ def test_a_full_disk_stops_the_run_with_the_cure_and_damages_nothing(
     try:
         refused(small, "the disk is full: free some and run again", code=1)
         subprocess.run(["mount", "-o", "remount,size=64m", str(small / "mine")], check=True)
-        again = winnow("run", "recipe.yaml", cwd=small)
+        again = winnow("run", "recipe.yaml", "--workers", "1", cwd=small)
         assert again.returncode == 0, again.stderr
         assert world.digests(small / "mine") == undisturbed
         subprocess.run(["mount", "-o", "remount,ro", str(small / "mine")], check=True)
@@ -235,7 +235,7 @@ def test_an_order_that_wastes_work_is_warned_of(small: Path):
 
 
 def test_a_limit_tries_the_recipe_beside_the_real_output(small: Path):
-    result = winnow("run", "recipe.yaml", "--limit", "7", cwd=small)
+    result = winnow("run", "recipe.yaml", "--workers", "1", "--limit", "7", cwd=small)
     assert result.returncode == 0, result.stderr
     assert not (small / "mine").exists()
     rows = world.digests(small / "mine.first-7")["decisions"]
@@ -272,7 +272,7 @@ def test_a_stage_whose_module_cannot_be_imported_is_told_with_its_line(small: Pa
 def test_an_input_that_gave_nothing_is_said_at_the_end(small: Path, folder: Path):
     change(small, "inputs", [{"source": "a", "path": f"{folder}/raw/zh/0.jsonl", "text": "content"}])
     change(small, "stages", [])
-    result = winnow("run", "recipe.yaml", cwd=small)
+    result = winnow("run", "recipe.yaml", "--workers", "1", cwd=small)
     assert result.returncode == 0, result.stderr
     said = (
         "! a: none of its 61 records became a document, most of them missing_text; is its `text:` the field"
