@@ -74,6 +74,7 @@ class Screen:
 def main(mode: str, chosen: list[str]) -> int:
     """The exit status: 1 when a program of ours failed. The other works are measured all the same."""
     screen, known, status = Screen(), table.known(), 0
+    kept = mode in ("bench", "full") and not chosen
     run: table.Run = {"mode": mode, "date": datetime.now(UTC).date().isoformat(), "rows": [], "figures": []}
     run |= {"machine": machine(), "versions": versions()}
     screen.say(f"{mode}: {table.machine(run)}; inputs below {inputs.folder()}")
@@ -87,19 +88,25 @@ def main(mode: str, chosen: list[str]) -> int:
         except FailedError as error:
             screen.say(f"{work.name}: {error}", "bold red")
             status = 1
+        if kept:
+            log(run, screen)  # what is measured stays when the rest is cut short
     for figure in whole_runs.all_of(mode) if not chosen else ():
         screen.figure(figure)
         run["figures"].append(figure)
-    run["minutes"] = screen.minutes
-    if mode in ("bench", "full") and not chosen:
-        keep(run)
+    if kept:
+        log(run, screen)
+        tell(run)
     screen.say("done")
     return status
 
 
-def keep(run: table.Run) -> None:
-    """Log the run, and write LOG.md and the README's table."""
+def log(run: table.Run, screen: Screen) -> None:
+    run["minutes"] = screen.minutes
     table.log(run)
+
+
+def tell(run: table.Run) -> None:
+    """Write LOG.md and the README's table."""
     LOG.write_text(table.insert(LOG.read_text(encoding="utf-8"), table.section(run)), encoding="utf-8")
     readme.write()
 
