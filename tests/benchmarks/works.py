@@ -105,8 +105,8 @@ def equal_tokens(ours: Facts, theirs: Facts) -> str:
 
 BOTH = ("en", "zh")
 WORKS = (
-    Work("JSONL → batches in memory", "read", dict.fromkeys(BOTH, 60), (datatrove("read", 16),), form="jsonl"),
-    Work("Parquet → batches in memory", "read", dict.fromkeys(BOTH, 100), (datatrove("read", 16, form="parquet"),), form="parquet"),
+    Work("JSONL → batches in memory", "read", dict.fromkeys(BOTH, 60), (datatrove("read", 128),), form="jsonl"),
+    Work("Parquet → batches in memory", "read", dict.fromkeys(BOTH, 100), (datatrove("read", 128, form="parquet"),), form="parquet"),
     Work(
         *("WARC + HTML → documents, MB of HTML", "read", {"pages": 0.9}, (library("resiliparse", 48, "arrow"),)),
         times=True, form="warc", megabytes=48, source=inputs.pages,
