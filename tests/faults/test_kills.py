@@ -136,7 +136,7 @@ def undisturbed(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def server() -> Any:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults.test_kills", "numba"])
+    context.set_forkserver_preload(["tests.faults.warm"])
     return context
 
 

@@ -37,7 +37,7 @@ def there(environment: dict[str, str], one: Recipe, store: ObjectStore) -> None:
 @pytest.fixture(scope="module")
 def server() -> Any:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults.test_kills", "numba"])
+    context.set_forkserver_preload(["tests.faults.warm"])
     return context
 
 
