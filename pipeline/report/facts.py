@@ -53,9 +53,9 @@ def gather(run: Run) -> dict[str, Step]:
     """By kind of step. A folder that no run of this version began has no start: everything counts as made."""
     start, steps = began(run.store), {folder: Step() for folder in STEPS}
     for of in needed_steps(run):
-        folder = of.partition("/")[0]
-        if folder in steps:
-            steps[folder].add(run.store.changed(receipts.receipt_name(of)), start)
+        folder, name = of.partition("/")[0], receipts.receipt_name(of)
+        if folder in steps and run.store.exists(name):  # what is damaged is `winnow account`'s to say
+            steps[folder].add(run.store.changed(name), start)
     return steps
 
 
