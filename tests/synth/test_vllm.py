@@ -283,7 +283,8 @@ def test_the_demo_starts_it_by_command(tmp_path: Path, monkeypatch: pytest.Monke
     done = winnow("synth", "demo", "demo", "--engine", "vllm", "-v", "tiny", cwd=tmp_path, timeout=1_500)
     assert done.returncode == 0, done.stderr
     assert "the books balance" in done.stdout
-    books = books_of(requests.read(str(tmp_path / "demo/job.yaml")))
+    monkeypatch.chdir(tmp_path)  # the job names its farm from here
+    books = books_of(requests.read("demo/job.yaml"))
     assert (books.submitted, books.dead.total(), books.pending) == (200, 0, 0)
     assert (
         f"--model {where.variants.removesuffix('variants')}tiny"
