@@ -49,7 +49,7 @@ def export(
     choice = Choice(dropped or stage is not None or reason is not None, stage, reason)
     try:
         done = export(open_run(out), target, form, text_field, choice)
-    except (LedgerError, ValueError) as error:
+    except (LedgerError, FileExistsError) as error:
         fail(error)
     click.echo(
         f"{done.documents:,} documents, {done.bytes / 1e6:,.1f} MB of text, in {done.files:,} files: {target}"

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -87,7 +86,7 @@ def show(run: "Run", one: "Life", stage: str | None, note: str, as_json: bool) -
     if note:
         click.echo(f"  near      {note}")
     decided = (said for said in one.said if (said.stage == stage if note else said.applies and said.reason))
-    for said in islice(decided, 1):
+    if said := next(decided, None):
         values = ", ".join(f"{name} {value}" for name, value in said.values.items() if value is not None)
         click.echo(f"  {said.stage}: {said.reason or 'passes'}; {values}")
     click.echo("".join(f"    {line}\n" for line in text.splitlines()))

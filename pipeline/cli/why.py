@@ -126,13 +126,8 @@ def heir(one: "Survivor") -> str:
 
 
 def stage(said: "Said") -> list[str]:
-    head = (
-        "outside its where"
-        if not said.applies
-        else (said.reason or "passes")
-        if said.reached
-        else "not reached"
-    )
+    outside = "not reached" if said.applies else "outside its where"
+    head = (said.reason or "passes") if said.applies and said.reached else outside
     values = ", ".join(f"{name} {value}" for name, value in said.values.items() if value is not None)
     limits = ", ".join(f"{name} {value}" for name, value in said.limits.items())
     lines = [f"  {said.stage}: {head}"]

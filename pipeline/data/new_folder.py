@@ -12,7 +12,7 @@ from pipeline.data.objects import PARTIAL, ObjectStore, remote
 
 @contextmanager
 def new_folder(target: str) -> Iterator[str]:
-    """Where to write; it gets its name when the block ends well, else nothing is left. ValueError when something is there."""
+    """Where to write; it gets its name when the block ends well, else nothing is left. FileExistsError when something is there."""
     if remote(target):
         yield from to_bucket(ObjectStore(target.rstrip("/")))
         return
@@ -41,5 +41,5 @@ def to_bucket(store: ObjectStore) -> Iterator[str]:
             store.create(path, path.relative_to(folder).as_posix())
 
 
-def taken(target: str) -> ValueError:
-    return ValueError(f"{target}: is there already; name a new folder, or remove it")
+def taken(target: str) -> FileExistsError:
+    return FileExistsError(f"{target}: is there already; name a new folder, or remove it")

@@ -4,7 +4,7 @@ Documents are matched by (id, digest): an id alone may stand for another text. P
 row; of the others, those whose ids overlap are compared together, which is what memory must hold.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -253,7 +253,8 @@ def sample(found: Diff, fates: tuple[str, str], places: tuple[tuple[int, int], t
         piece = run.pieces[number]
         one = single(piece_view(run.work, piece, run.corpus), row)
         told = {name: one.documents[name][0].as_py() for name in ("id", "source", "url")}
-        said = (value(run, piece, row, *names) for names in deciding)
+        decision = run.decisions(piece).slice(row, 1).to_pylist()[0]
+        said = (value(run, piece, one, decision, names) for names in deciding)
         values.append("; ".join(dict.fromkeys(filter(None, said))) or "–")
     return Sample(told["id"].hex(), told["source"], told["url"], (values[0], values[1]))
 
@@ -263,19 +264,19 @@ def single(whole: View, row: int) -> View:
     return View(whole.documents.slice(row, 1), lambda placed: whole.columns(placed).slice(row, 1))
 
 
-def value(run: Run, piece: Piece, row: int, stage_name: str, reason: str) -> str:
-    """What a stage compares of one document for a reason, beside its limit; nothing where the run has no such stage."""
+def value(run: Run, piece: Piece, one: View, decision: Mapping[str, Any], names: Sequence[str]) -> str:
+    """What a stage compares of one document for a reason, its two names, beside its limit."""
+    stage_name, reason = names
     stage = next((stage for stage in run.work.placed.stages if stage.name == stage_name), None)
     if stage is None:
         return f"no {stage_name}"
-    one = single(piece_view(run.work, piece, run.corpus), row)
     if not one.applies(stage.where)[0].as_py():
         return f"outside {stage_name}"
     if hasattr(stage.rule, "compares"):
         compared = stage.rule.compares(one.seen(stage)).get(reason)
         if isinstance(compared, Compared):
             return f"{reason} {brief_or_nothing(compared)} (limit {brief(compared.limit)})"
-    return f"{stage_name}: {other_value(run, piece, row, one, stage)}"
+    return f"{stage_name}: {other_value(run, piece, one, decision, stage)}"
 
 
 def brief_or_nothing(compared: Compared) -> str:
@@ -283,9 +284,8 @@ def brief_or_nothing(compared: Compared) -> str:
     return "–" if held is None else brief(held)
 
 
-def other_value(run: Run, piece: Piece, row: int, one: View, stage: PlacedStage) -> str:
+def other_value(run: Run, piece: Piece, one: View, decision: Mapping[str, Any], stage: PlacedStage) -> str:
     """Of comparisons the survivor and how alike it is; of other stages whether they give the reason."""
-    decision = run.decisions(piece).slice(row, 1).to_pylist()[0]
     text = text_of(run, piece, one) if stage.cuts else ""
     said = stage_said(run, piece, one, stage, decision, text)
     if not said.reached:

@@ -282,25 +282,16 @@ class Known:
         return max(counts, default=None)  # of several the last: the number only grows
 
     def aliases(self, splits: Sequence[Split]) -> Iterator[Receipt]:
-        """What need not be read again. A record may run past the end of its range, so a file's ranges stand or fall together."""
-        found = {split.key: self.alias(split) for split in splits}
-        changed = {
-            (split.input, split.extents[0].relative)
-            for split in splits
-            if split.is_range and found[split.key] is None and not self.stands(split)
-        }
-        for split in splits:
-            alias = found[split.key]
-            if alias and not (split.is_range and (split.input, split.extents[0].relative) in changed):
+        """What need not be read again. A record may run past the end of its range: ranges of a file are spared all or none."""
+        found = [(split, self.alias(split)) for split in splits]
+        read = {(split.input, split.part_of) for split, alias in found if split.part_of and not alias}
+        for split, alias in found:
+            if alias and (split.input, split.part_of) not in read:
                 yield alias
-
-    def stands(self, split: Split) -> bool:
-        """Whether it was read with this very fingerprint."""
-        return self.store.exists(receipts.receipt_name(receipt_of(split)))
 
     def alias(self, split: Split) -> Receipt | None:
         """A receipt under the split's key, when all of its bytes were read before under another fingerprint."""
-        if split.limit is not None or self.stands(split):
+        if split.limit is not None or self.store.exists(receipts.receipt_name(receipt_of(split))):
             return None
         candidates = self.by_place.get(place(split), [])
         digests = Digests(split)

@@ -33,9 +33,10 @@ class Split:
     reading: str = ""  # the key of how it is read
 
     @property
-    def is_range(self) -> bool:
-        """Whether it is a part of a file."""
-        return any(one.start or one.stop is not None for one in self.extents)
+    def part_of(self) -> str:
+        """The file that it is a range of; empty where it reads whole files."""
+        first = self.extents[0]
+        return first.relative if first.start or first.stop is not None else ""
 
     def dumps(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)

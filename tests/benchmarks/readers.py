@@ -8,20 +8,20 @@ import gzip
 import io
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fastwarc.warc import ArchiveIterator, WarcRecordType
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import detect_encoding
 from resiliparse.parse.html import HTMLTree
 
 from pipeline.readers import Extent, Reading, read
 from pipeline.readers.guard import LIMITS, helper_for
+from tests.benchmarks.inputs import responses
 from tests.readers.made import response, warc
 from tests.readers.memory import opener
 
@@ -58,23 +58,13 @@ def rows_of(data: bytes, path: str, **fields: object) -> int:
     return sum(one.documents.num_rows for one in read(Extent(path, path), reading, opener({path: data})))
 
 
-def pages() -> Iterator[tuple[bytes, str | None]]:
-    """(HTML, charset that a server said)."""
-    for path in sorted(SHARED.glob("html/readability/*/source.html")):
-        yield path.read_bytes(), None
-    for path in sorted(SHARED.glob("warc/dolma/*")):
-        stream = io.BytesIO(gzip.decompress(path.read_bytes()))
-        for record in ArchiveIterator(stream, record_types=WarcRecordType.response):
-            yield record.reader.read(), record.http_charset
-
-
 def extract_alone(html: bytes, charset: str | None) -> str:
     tree = HTMLTree.parse_from_bytes(html, charset or detect_encoding(html, from_html_meta=True))
     return extract_plain_text(tree, main_content=True)
 
 
 def web() -> None:
-    found = list(pages()) * 5
+    found = list(responses()) * 5
     size = sum(len(html) for html, _ in found)
     file = warc(*(response(html, charset=charset) for html, charset in found))
     packed = b"".join(gzip.compress(warc(response(html, charset=charset)), 6) for html, charset in found)

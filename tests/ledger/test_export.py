@@ -146,7 +146,7 @@ def test_a_stage_or_reason_that_is_not_there_is_named(
 def test_a_folder_that_holds_something_is_refused(folder: Path, tmp_path: Path):
     (tmp_path / "x").mkdir()
     (tmp_path / "x/thesis.tex").write_text("precious")
-    with pytest.raises(ValueError, match="is there already; name a new folder"):
+    with pytest.raises(FileExistsError, match="is there already; name a new folder"):
         export(ledger.open_run(str(folder / "out")), str(tmp_path / "x"), "jsonl", "text", Choice())
 
 

@@ -245,6 +245,10 @@ def test_an_edit_in_a_record_that_runs_past_its_range_is_read_again(tmp_path: Pa
     data = path.read_bytes()
     path.write_bytes(data.replace(b"ab", b"ac"))
     os.utime(path, ns=(1, 1))
+    job = prepare(one, settings)
+    assert job.plan().aliases == ()
+    ingest(job.plan().splits[1], job.work)
+    assert job.plan().aliases == ()  # a run that died when it had read the edited range
     plain.run(one, settings)
     opened = ledger.open_run(str(tmp_path / "out"))
     texts = [

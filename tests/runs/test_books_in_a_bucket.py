@@ -70,7 +70,7 @@ def test_documents_go_from_a_bucket_to_a_bucket(both: Both, tmp_path: Path, form
     done = export(ledger.open_run(both.url), target, form, "text", Choice())
     assert done == export(ledger.open_run(both.disk), str(tmp_path / "there"), form, "text", Choice())
     assert digests(target) == digests(str(tmp_path / "there"))
-    with pytest.raises(ValueError, match="is there already"):
+    with pytest.raises(FileExistsError, match="is there already"):
         export(ledger.open_run(both.url), target, form, "text", Choice())
 
 

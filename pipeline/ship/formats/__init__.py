@@ -22,7 +22,8 @@ FORMATS: dict[str, Callable[[Source, str], None]] = {
 def export(folder: str, name: str, target: str) -> None:
     """The packs of a finished run in another format, in a new folder; see `new_folder`.
 
-    ValueError for an unknown format, a folder that holds something or one without packs; OSError and ValueError as in `shards.groups`.
+    ValueError for an unknown format or a folder without packs; FileExistsError for a target that holds something; OSError and
+    ValueError as in `shards.groups`.
     """
     if name not in FORMATS:
         raise ValueError(f"no format {name!r}; there are {', '.join(FORMATS)}")

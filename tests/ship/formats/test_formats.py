@@ -232,7 +232,7 @@ def test_what_cannot_be_exported_is_refused_with_the_cure(fed: str, tmp_path: Pa
     with pytest.raises(ValueError, match="no format 'tfrecord'; there are megatron, mds, webdataset, npy"):
         export(fed, "tfrecord", str(tmp_path / "out"))
     (tmp_path / "there/before").mkdir(parents=True)
-    with pytest.raises(ValueError, match="is there already; name a new folder"):
+    with pytest.raises(FileExistsError, match="is there already; name a new folder"):
         export(fed, "npy", str(tmp_path / "there"))
     folder(tmp_path / "none", encoder, [], LENGTH)
     with pytest.raises(ValueError, match="names no packs"):
