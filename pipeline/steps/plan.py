@@ -164,12 +164,12 @@ def walk(folder: str, above: frozenset[str] = frozenset()) -> Iterator[str]:
     """The files below a folder, those behind links too; a link that leads back up is not followed."""
     inside = above | {os.path.realpath(folder)}
     with os.scandir(folder) as entries:
-        found = [one for one in entries if not one.name.startswith(".")]
-    for one in found:
-        if not one.is_dir():
-            yield one.path
-        elif os.path.realpath(one.path) not in inside:
-            yield from walk(one.path, inside)
+        found = [one.path for one in entries if not one.name.startswith(".")]
+    for path in found:
+        if not os.path.isdir(path):  # a link to itself is no folder either; DirEntry.is_dir would raise
+            yield path
+        elif os.path.realpath(path) not in inside:
+            yield from walk(path, inside)
 
 
 def glob_root(pattern: str) -> str:
