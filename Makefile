@@ -17,6 +17,10 @@ export PYTHON
 export NUMBA_CACHE_DIR := $(CACHE)/numba
 export UV_CACHE_DIR := $(CACHE)/uv
 
+# Tests start some thousand processes: none of them is to compile Beam and Arrow anew.
+export UV_COMPILE_BYTECODE := 1
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test real bench bench-quick bench-full soak lint cover clean
 
 demo: .venv/.base
