@@ -2,11 +2,18 @@
 
 from collections.abc import Sized
 from hashlib import blake2b
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
 
 from pipeline.readers.shape import MARK, REPLACEMENT, Refused
 
 MARK_UTF8 = MARK.encode()
 LOOK = 16  # bytes: few texts begin with more white space
+BLACK = np.array(
+    [32 < byte < 127 or byte > 0xE3 for byte in range(256)]
+)  # no white space begins with such a byte
 
 
 def admit(text: str, max_bytes: int, media: Sized = ()) -> tuple[bytes, bytes, int]:
@@ -38,6 +45,39 @@ def checked(data: bytes, max_bytes: int) -> tuple[bytes, bytes]:
     if is_blank(data[:LOOK]) and is_blank(data):
         raise Refused("empty_text")
     return data, blake2b(data, digest_size=16).digest()
+
+
+def admit_all(texts: pa.Array, max_bytes: int) -> tuple[pa.Array, bytes] | None:
+    """string[n] of large_binary[n] and their digests in a row, where `admit_utf8` takes each as it stands; else None."""
+    _, starts, values = texts.buffers()
+    if not len(texts) or texts.null_count or not values:
+        return None
+    offsets = np.frombuffer(starts, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    first, last = offsets[0], offsets[-1]
+    if not all_pass(np.frombuffer(values, np.uint8)[first:last], offsets - first, max_bytes):
+        return None
+    try:
+        admitted = texts.cast(pa.large_string()).cast(pa.string())
+    except pa.ArrowInvalid:
+        return None
+    data = memoryview(values)
+    digests = (
+        blake2b(data[start:stop], digest_size=16).digest() for start, stop in pairwise(offsets.tolist())
+    )
+    return admitted, b"".join(digests)
+
+
+def all_pass(data: np.ndarray, offsets: np.ndarray, max_bytes: int) -> bool:
+    """Whether `checked` lets all of them through, and none has U+FFFC."""
+    lengths = np.diff(offsets)
+    if not lengths.all() or lengths.max(initial=0) > max_bytes or not data.all():
+        return False
+    marks = np.flatnonzero(data[:-2] == MARK_UTF8[0])
+    if np.any((data[marks + 1] == MARK_UTF8[1]) & (data[marks + 2] == MARK_UTF8[2])):
+        return False
+    beginnings = data[offsets[:-1]]
+    doubtful = np.flatnonzero(~BLACK[beginnings])
+    return not any(is_blank(data[offsets[row] : offsets[row + 1]].tobytes()) for row in doubtful)
 
 
 def is_blank(data: bytes) -> bool:

@@ -56,15 +56,24 @@ class Batch:
         self.clear()
         return read
 
+    def whole(self, first: int, digests: bytes, columns: Sequence[pa.Array]) -> Read:
+        """Documents that were admitted together, at `first` and the positions after it; nothing else is held."""
+        count = len(columns[0])
+        documents = self.placed(np.arange(first, first + count, dtype=np.uint64), digests, columns)
+        return Read(documents, self.quarantine(), count, 0)
+
     def documents(self) -> pa.RecordBatch:
         columns = list(zip(*self.rows, strict=True)) or [()] * (len(self.schema) - 2)
+        others = [*self.arrays(columns[1:3], 3), strings(columns[3]), *self.arrays(columns[4:], 6)]
+        return self.placed(np.array(self.positions, np.uint64), b"".join(columns[0]), others)
+
+    def placed(self, positions: np.ndarray, digests: bytes, columns: Sequence[pa.Array]) -> pa.RecordBatch:
+        """Documents at these places; `columns` are those of the schema from url on."""
         arrays = [
-            make_ids(self.address, np.array(self.positions, np.uint64)),
-            pa.repeat(self.reading.source, len(self.rows)),
-            pa.Array.from_buffers(DIGEST, len(self.rows), [None, pa.py_buffer(b"".join(columns[0]))]),
-            *self.arrays(columns[1:3], 3),
-            strings(columns[3]),
-            *self.arrays(columns[4:], 6),
+            make_ids(self.address, positions),
+            pa.repeat(self.reading.source, len(positions)),
+            pa.Array.from_buffers(DIGEST, len(positions), [None, pa.py_buffer(digests)]),
+            *columns,
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 

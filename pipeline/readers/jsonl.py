@@ -99,9 +99,15 @@ def row_of(
     record: dict[str, Any], known: Sequence[Any], admitted: tuple[bytes, bytes, int], reading: Reading
 ) -> tuple[Row, int]:
     """The row of what `admit` and `take_known` gave, and of what is left of the record; and how many U+FFFC were replaced."""
-    (url, date, *others), (data, digest, replaced) = known, admitted
+    data, digest, replaced = admitted
+    url, date, *others = beside_text(record, known, reading)
+    return (digest, url, date, data, *others), replaced
+
+
+def beside_text(record: dict[str, Any], known: Sequence[Any], reading: Reading) -> Row:
+    """A row without digest and text."""
     chosen = [take_column(record, name, kind) for name, kind in reading.columns]
-    return (digest, url, date, data, *others, extra(record), *chosen), replaced
+    return (*known, extra(record), *chosen)
 
 
 def take(record: dict[str, Any], name: str, text: str) -> Any:

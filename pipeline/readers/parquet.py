@@ -12,26 +12,31 @@ from typing import NamedTuple, Self
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.readers.admit import admit_utf8
+from pipeline.data.tables import BATCH_BYTES
+from pipeline.readers.admit import admit_all, admit_utf8
 from pipeline.readers.batches import Batch, Row
+from pipeline.readers.fields import TAKERS
 from pipeline.readers.frames import Frame
 from pipeline.readers.guard import stream
-from pipeline.readers.jsonl import document, row_of, take_known
+from pipeline.readers.jsonl import beside_text, document, row_of, take_known
 from pipeline.readers.raw import Raw
 from pipeline.readers.shape import Extent, Read, Reading, Refused
 from pipeline.readers.whole import decode
 
 OUTLINE, ROWS = "pipeline.readers.rowgroups:outline", "pipeline.readers.rowgroups:rows"
 
+BEFORE = {"id", "source", "digest", "text"}  # columns that are not made of the fields beside the text
 OF_TEXT = {"parts", "media"}  # fields that are read beside the text
 
 
 class Stretch(NamedTuple):
-    """Rows of one group from `position` on, or why there are no more of it."""
+    """Rows of one group from `position` on, or why there are no more of it. `fields`: the columns beside the text."""
 
     position: int
     rows: pa.RecordBatch | None
+    fields: frozenset[str] = frozenset()
     refused: Refused | None = None
 
 
@@ -41,6 +46,11 @@ def read_parquet(raw: Raw, reading: Reading) -> Iterator[Read]:
     for stretch in stretches(raw, reading):
         if stretch.rows is None or stretch.refused is not None:
             batch.refuse(stretch.position, stretch.refused or Refused("broken_parquet"), b"")
+            continue
+        if at_once := documents_of(stretch.rows, stretch.fields, reading):
+            if batch.held:
+                yield batch.take()
+            yield batch.whole(stretch.position, *at_once)
             continue
         texts, others = (column.to_pylist() for column in stretch.rows.columns)
         valid = is_utf8(stretch.rows["text"])
@@ -57,6 +67,36 @@ def read_parquet(raw: Raw, reading: Reading) -> Iterator[Read]:
                 batch.replaced += replaced
     if batch.held:
         yield batch.take()
+
+
+def documents_of(
+    rows: pa.RecordBatch, names: frozenset[str], reading: Reading
+) -> tuple[bytes, list[pa.Array]] | None:
+    """Digests and columns of a stretch in which no row needs a look of its own: what `document_of` makes of each, much faster."""
+    texts, fields = rows.columns
+    longest = pc.max(pc.binary_length(fields)).as_py() or 0
+    if rows.nbytes > BATCH_BYTES or longest > reading.max_bytes or OF_TEXT & names:
+        return None
+    admitted = admit_all(texts, reading.max_bytes)
+    others = admitted and columns_of(fields, names, reading)
+    if not admitted or not others:
+        return None
+    url, date, *rest = others
+    text, digests = admitted
+    return digests, [url, date, text, *rest]
+
+
+def columns_of(fields: pa.Array, names: frozenset[str], reading: Reading) -> list[pa.Array] | None:
+    """The columns of the schema from url on, but text; None when one of them cannot be made of some record."""
+    kinds = [field.type for field in reading.schema if field.name not in BEFORE]
+    if TAKERS.keys().isdisjoint(names) and not reading.columns:
+        return [*(pa.nulls(len(fields), kind) for kind in kinds[:-1]), fields.cast(pa.string())]
+    records = (orjson.loads(one) if one else {} for one in fields.to_pylist())
+    try:
+        rows = [beside_text(record, take_known(record, ""), reading) for record in records]
+    except Refused:
+        return None
+    return [pa.array(values, kind) for values, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
 
 
 def is_utf8(texts: pa.Array) -> bool:
@@ -87,7 +127,7 @@ def stretches(raw: Raw, reading: Reading) -> Iterator[Stretch]:
             yield from groups(source, raw.extent, reading)
     except Refused as refused:
         if raw.extent.start == 0:
-            yield Stretch(0, None, refused)
+            yield Stretch(0, None, refused=refused)
 
 
 def groups(source: "Source", extent: Extent, reading: Reading) -> Iterator[Stretch]:
@@ -107,10 +147,10 @@ def group(source: "Source", job: Frame, position: int) -> Iterator[Stretch]:
             for answer in answers:
                 with pa.ipc.open_stream(answer.body) as reader:
                     rows = reader.read_next_batch()
-                yield Stretch(position, rows)
+                yield Stretch(position, rows, frozenset(answer.head["fields"]))
                 position += rows.num_rows
         except Refused as refused:
-            yield Stretch(position, None, refused)
+            yield Stretch(position, None, refused=refused)
 
 
 class Source:

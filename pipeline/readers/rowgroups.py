@@ -113,7 +113,8 @@ def rows(job: Frame, ask: Ask) -> Iterator[Frame]:
     try:
         for batch in file.iter_batches(size, row_groups=[job.head["group"]], use_threads=False):
             given += batch.num_rows
-            yield Frame({"rows": batch.num_rows}, encoded(records(batch, job.head["text"])))
+            names = [name for name in batch.schema.names if name != job.head["text"]]
+            yield Frame({"fields": names}, encoded(records(batch, job.head["text"])))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Refused("broken_parquet", str(error)[:200]) from error
     if given != group.num_rows:

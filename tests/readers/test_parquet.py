@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import orjson
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.data.ids import parse_id
-from pipeline.readers import Extent, count_records, raw_digest
+from pipeline.readers import Extent, count_records, parquet, raw_digest
 from tests.readers.memory import Rows, collect, from_disk, jsonl, opener, reading_of, rows
 
 READING = reading_of("parquet", max_bytes=100_000)
@@ -134,6 +135,41 @@ def test_a_file_without_rows_gives_none():
 
 
 TABLE = [{"text": f"第{n}行 " + "the sea is wide " * (n % 9 + 1), "n": n} for n in range(200)]
+TEXTS = st.sampled_from(
+    ["海", "sea", " \t海", "\u3000", "　天", "", "a\0", "\ufffc", "b\ufffc", "x" * 40, None, b"\xff"]
+)
+OTHERS = st.sampled_from(
+    [{"url": "u"}, {"url": 1}, {"date": "2024-01-01"}, {"stars": 3}, {"stars": "many"}, {"parts": []}]
+)
+
+
+@given(
+    texts=st.lists(TEXTS, min_size=1, max_size=4),
+    other=OTHERS,
+    columns=st.sampled_from([(), (("stars", "int32"),)]),
+)
+@settings(max_examples=60, deadline=None)
+def test_rows_taken_together_are_what_each_is_by_itself(
+    texts: list[Any], other: dict[str, Any], columns: Any
+):
+    """The naive twin is the reader itself, row by row."""
+    reading = reading_of("parquet", max_bytes=30, columns=columns)
+    raw = [one.encode() if isinstance(one, str) else one for one in texts]
+    table = pa.table(
+        {"text": pa.array(raw, pa.binary()), **{name: [value] * len(raw) for name, value in other.items()}}
+    )
+    with patch.object(parquet, "documents_of", return_value=None) as slow:
+        wanted = read(table, reading)
+        assert slow.called
+    assert read(table, reading) == wanted
+
+
+def test_rows_that_say_nothing_special_are_taken_together():
+    with patch.object(parquet, "document_of") as one_by_one:
+        assert read([{"text": "海 sea", "url": "u", "stars": 1}] * 3).texts == ["海 sea"] * 3
+    assert not one_by_one.called
+
+
 DATA = packed(TABLE, row_group_size=16)
 
 
