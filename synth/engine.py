@@ -9,6 +9,7 @@ import contextlib
 import io
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -204,6 +205,14 @@ def parse(said: bytes) -> Answer:
 
 # An engine of our own
 
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+TIED = (
+    f"import ctypes, os, sys; ctypes.CDLL(None).prctl({PR_SET_PDEATHSIG}, {int(signal.SIGTERM)});"
+    " os.execvp(sys.argv[1], sys.argv[1:])"
+)
+LEASH = (sys.executable, "-c", TIED) if sys.platform == "linux" else ()
+"""Before an engine's command: it is told to end when we die without a word, and holds no GPU for nobody. Elsewhere it stays."""
+
 
 @dataclass
 class Process:
@@ -226,7 +235,7 @@ class Process:
 
     async def start(self, engine: Engine, model: str) -> None:
         """Raises EngineError when it ends, or is not ready in time."""
-        command = [one.replace("{port}", str(self.port)) for one in self.command]
+        command = [*LEASH, *(one.replace("{port}", str(self.port)) for one in self.command)]
         with open(self.log, "ab") as log:  # noqa: ASYNC230  # a local file, once
             self.running = await asyncio.create_subprocess_exec(
                 *command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,

@@ -16,12 +16,12 @@ import zstandard
 
 from pipeline.data.store import LocalStore
 from synth import collect, queue_pulsar, segments, submit
-from synth.engine import EngineError
+from synth.engine import Engine, EngineError, Process
 from synth.farm import Farm
 from synth.queue import Counts, Letter, open_queue
 from synth.requests import Task
 from synth.ward import Ward
-from synth.work import Post, work
+from synth.work import Post, free_port, work
 from synth.worker import Worker
 from tests.synth import farms
 from tests.synth.conftest import run
@@ -263,6 +263,31 @@ def test_an_engine_that_loads_ends_with_the_worker_that_started_it(tmp_path: Pat
     run(body())
     with pytest.raises(ProcessLookupError):
         os.kill(int(note.read_text()), 0)
+
+
+def start_and_die(port: int, log: str) -> None:
+    async def start() -> None:
+        own = Process(farms.own_double(), port, {}, log)
+        async with Engine(own.url) as engine:
+            await own.start(engine, "double")
+
+    asyncio.run(start())
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="not run: needs Linux, where a process can be tied to another"
+)
+def test_an_engine_ends_with_a_worker_that_is_killed(tmp_path: Path):
+    port, log = free_port(), tmp_path / "log"
+    with farms.process(start_and_die, port, str(log)) as one:
+        one.join()
+        assert one.exitcode == -signal.SIGKILL
+    assert log.exists()
+    until = time.monotonic() + 60
+    while farms.answers(port):
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 def test_an_engine_of_another_model_is_refused(tmp_path: Path, farm: Farm):
