@@ -82,6 +82,9 @@ def test_the_tables_name_every_work_and_who_was_not_run():
     assert "theirs: not run" in found
     assert "no wheel" in found
     assert "| linear | +30 % | **≤ 10 %: missed** |" in found
+    assert "Cut short after 2 minutes" in found
+    assert "Cut short" not in table.section({**run, "done": True})
+    assert "whole runs" not in table.section({**run, "figures": []})
     log = table.insert("# Log\n\nNewest first.\n\n## old\n", found)
     assert log.index("Newest") < log.index("## 2026-01-02") < log.index("## old")
 

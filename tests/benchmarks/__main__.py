@@ -93,6 +93,7 @@ def main(mode: str, chosen: list[str]) -> int:
     for figure in whole_runs.all_of(mode) if not chosen else ():
         screen.figure(figure)
         run["figures"].append(figure)
+    run["done"] = True
     if kept:
         log(run, screen)
         tell(run)

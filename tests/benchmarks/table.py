@@ -102,7 +102,10 @@ def rows(run: Run) -> Iterator[str]:
 
 
 def figures(run: Run) -> Iterator[str]:
-    """The figures of whole runs, as Markdown."""
+    """The figures of whole runs, as Markdown; nothing where none was made."""
+    if not run["figures"]:
+        return
+    yield ""
     yield "| whole runs | | goal |"
     yield "|---|---|---|"
     for one in run["figures"]:
@@ -111,11 +114,22 @@ def figures(run: Run) -> Iterator[str]:
 
 
 def readme() -> str:
-    """The tables of the last full run."""
+    """The tables of the last run of `bench` or `bench-full`."""
     for run in runs():
         if run["mode"] in ("bench", "full"):
-            return "\n".join([f"{run['date']}, {machine(run)}.", "", *rows(run), "", *figures(run)]) + "\n"
+            return (
+                "\n".join([f"{run['date']}, {machine(run)}.{cut_short(run)}", "", *rows(run), *figures(run)])
+                + "\n"
+            )
     return "Not measured yet: `make bench`.\n"
+
+
+def cut_short(run: Run) -> str:
+    return (
+        ""
+        if run.get("done")
+        else f" Cut short after {run['minutes']:.0f} minutes: what is missing was not measured."
+    )
 
 
 def machine(run: Run) -> str:
@@ -131,10 +145,9 @@ def section(run: Run) -> str:
     ]
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     lines += [
-        f"{machine(run)}. {versions}. Took {run['minutes']:.0f} minutes.",
+        f"{machine(run)}. {versions}. Took {run['minutes']:.0f} minutes.{cut_short(run)}",
         "",
         *rows(run),
-        "",
         *figures(run),
         "",
     ]
