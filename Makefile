@@ -17,7 +17,7 @@ export PYTHON
 export NUMBA_CACHE_DIR := $(CACHE)/numba
 export UV_CACHE_DIR := $(CACHE)/uv
 
-# Tests start some thousand processes: none of them is to compile Beam and Arrow anew.
+# Tests start many processes: none of them is to compile what it imports anew.
 export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 

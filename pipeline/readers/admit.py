@@ -11,9 +11,8 @@ from pipeline.readers.shape import MARK, REPLACEMENT, Refused
 
 MARK_UTF8 = MARK.encode()
 LOOK = 16  # bytes: few texts begin with more white space
-BLACK = np.array(
-    [32 < byte < 127 or byte > 0xE3 for byte in range(256)]
-)  # no white space begins with such a byte
+VISIBLE = np.array([32 < byte < 127 or byte > 0xE3 for byte in range(256)])
+"""Whether no white space begins with such a byte."""
 
 
 def admit(text: str, max_bytes: int, media: Sized = ()) -> tuple[bytes, bytes, int]:
@@ -76,7 +75,7 @@ def all_pass(data: np.ndarray, offsets: np.ndarray, max_bytes: int) -> bool:
     if np.any((data[marks + 1] == MARK_UTF8[1]) & (data[marks + 2] == MARK_UTF8[2])):
         return False
     beginnings = data[offsets[:-1]]
-    doubtful = np.flatnonzero(~BLACK[beginnings])
+    doubtful = np.flatnonzero(~VISIBLE[beginnings])
     return not any(is_blank(data[offsets[row] : offsets[row + 1]].tobytes()) for row in doubtful)
 
 

@@ -77,9 +77,9 @@ def documents_of(
     longest = pc.max(pc.binary_length(fields)).as_py() or 0
     if rows.nbytes > BATCH_BYTES or longest > reading.max_bytes or OF_TEXT & names:
         return None
-    admitted = admit_all(texts, reading.max_bytes)
-    others = admitted and columns_of(fields, names, reading)
-    if not admitted or not others:
+    if (others := columns_of(fields, names, reading)) is None:
+        return None
+    if (admitted := admit_all(texts, reading.max_bytes)) is None:
         return None
     url, date, *rest = others
     text, digests = admitted

@@ -117,19 +117,15 @@ def readme() -> str:
     """The tables of the last run of `bench` or `bench-full`."""
     for run in runs():
         if run["mode"] in ("bench", "full"):
-            return (
-                "\n".join([f"{run['date']}, {machine(run)}.{cut_short(run)}", "", *rows(run), *figures(run)])
-                + "\n"
-            )
+            head = f"{run['date']}, {machine(run)}. {took(run)}"
+            return "\n".join([head, "", *rows(run), *figures(run)]) + "\n"
     return "Not measured yet: `make bench`.\n"
 
 
-def cut_short(run: Run) -> str:
-    return (
-        ""
-        if run.get("done")
-        else f" Cut short after {run['minutes']:.0f} minutes: what is missing was not measured."
-    )
+def took(run: Run) -> str:
+    if run.get("done"):
+        return f"Took {run['minutes']:.0f} minutes."
+    return f"Cut short after {run['minutes']:.0f} minutes: what is missing was not measured."
 
 
 def machine(run: Run) -> str:
@@ -145,7 +141,7 @@ def section(run: Run) -> str:
     ]
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     lines += [
-        f"{machine(run)}. {versions}. Took {run['minutes']:.0f} minutes.{cut_short(run)}",
+        f"{machine(run)}. {versions}. {took(run)}",
         "",
         *rows(run),
         *figures(run),

@@ -1,4 +1,4 @@
-"""Shown by 8 and 9: memory stays flat whatever the number and size of files. A tenth or less in `make test`, the whole in `make soak`."""
+"""Shown by 8 and 9: memory stays flat whatever the number and size of files. A tenth in `make test`, the whole in `make soak`."""
 
 import json
 import time
@@ -89,7 +89,7 @@ def say(what: str, seconds: float, peak: int) -> None:
 
 
 def check_one_large_file(tmp_path: Path, megabytes: int) -> None:
-    small, large = (measured(one_file(tmp_path / name, size)) for name, size in (("s", 25), ("l", megabytes)))
+    small, large = (measured(one_file(tmp_path / name, size)) for name, size in (("s", 50), ("l", megabytes)))
     say(f"one file of {megabytes} MB", *large)
     assert large[1] - small[1] < ALLOWED
 
@@ -113,8 +113,8 @@ def check_growth(tmp_path: Path, megabytes: int, times: tuple[int, ...]) -> None
     assert max(highs) - min(highs) < ALLOWED
 
 
-def test_a_twentieth_of_the_large_file_goes_through_in_flat_memory(tmp_path: Path):
-    check_one_large_file(tmp_path, 100)
+def test_a_tenth_of_the_large_file_goes_through_in_flat_memory(tmp_path: Path):
+    check_one_large_file(tmp_path, 200)
 
 
 def test_a_tenth_of_the_many_files_goes_through_in_a_few_pieces(tmp_path: Path):
