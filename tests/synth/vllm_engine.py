@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +93,7 @@ class Served:
     farm: Farm
     process: Process
     runner: asyncio.Runner
+    variant: str
 
     @property
     def url(self) -> str:
@@ -106,16 +107,18 @@ class Served:
     async def start(self) -> None:
         """Return when it answers."""
         async with Engine(self.url) as engine:
-            await self.process.start(engine, variants.read("tiny", self.farm.variants).model)
+            await self.process.start(engine, variants.read(self.variant, self.farm.variants).model)
 
 
 @contextmanager
-def served(where: Farm) -> Iterator[Served]:
+def served(
+    where: Farm, variant: str = "tiny", environment: Mapping[str, str] = ENVIRONMENT
+) -> Iterator[Served]:
     """The engine, until the block is left."""
-    process = Post(where, "tiny", environment=ENVIRONMENT).process(variants.read("tiny", where.variants))
+    process = Post(where, variant, environment=environment).process(variants.read(variant, where.variants))
     assert process
     with asyncio.Runner() as runner:
-        one = Served(where, process, runner)
+        one = Served(where, process, runner, variant)
         try:
             runner.run(one.start())
             yield one
