@@ -11,7 +11,7 @@ import pyarrow as pa
 from numba import njit
 
 from pipeline.kernels.hashing import finish
-from pipeline.kernels.text import WHITE, buffers, classes, decode
+from pipeline.kernels.text import WHITE, buffers, classes, decode, paged
 
 COUNTS = (
     "newlines",  # '\n'
@@ -57,8 +57,7 @@ def endings() -> tuple[np.ndarray, np.ndarray]:
     for low, high in SENTENCE_TERMINAL:
         flat[low : high + 1] = TERMINAL
     flat[[ord(mark) for mark in CLOSING_QUOTES]] = QUOTE
-    rows, pages = np.unique(flat.reshape(8192, 256), axis=0, return_inverse=True)
-    return pages.astype(np.uint8), rows
+    return paged(flat)
 
 
 END_PAGES, END_ROWS = endings()

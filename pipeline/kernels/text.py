@@ -72,8 +72,13 @@ def classes() -> tuple[np.ndarray, np.ndarray]:
             flat[low : high + 1] |= bits
     flat[(flat & SOLO > 0) & (flat & (ALPHA | HAN) == 0)] &= 0xFF - SOLO  # marks and signs are no tokens
     flat[[*unstable(), *HANGUL_TAILS]] |= UNSTABLE
+    return paged(flat)
+
+
+def paged(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(pages uint8[n / 256], distinct pages uint8[·, 256]) of uint8[n], in the order in which they come."""
     rows: dict[bytes, int] = {}
-    pages = [rows.setdefault(page.tobytes(), len(rows)) for page in flat.reshape(8192, 256)]
+    pages = [rows.setdefault(page.tobytes(), len(rows)) for page in flat.reshape(-1, 256)]
     return np.array(pages, np.uint8), np.frombuffer(b"".join(rows), np.uint8).reshape(-1, 256)
 
 

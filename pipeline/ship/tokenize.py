@@ -5,16 +5,16 @@ process compares the two on hostile texts before it trusts it, and falls back to
 """
 
 import difflib
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
 Flat = tuple[np.ndarray, np.ndarray]  # uint32 ids of all texts, and uint64[texts + 1] where each begins
@@ -58,9 +58,23 @@ class Tokenizer:
     json: str
     digest: str  # of the file's bytes, 32 hex digits
     end_token: str
-    engine: str  # name and version
-    encode_flat: Encode = field(compare=False, repr=False)
+    reference: Encode = field(compare=False, repr=False)
     ids: dict[str, int] = field(compare=False, repr=False)  # every token, added ones too
+
+    @cached_property
+    def chosen(self) -> tuple[str, Encode]:
+        """Looked for when it is first asked for: a run that is planned encodes nothing."""
+        canaries = [*CANARIES, *SCRIPTS, *(f"a{token} b{token}\n" for token in added(self.json))]
+        return fastest(self.json, self.reference, canaries)
+
+    @property
+    def engine(self) -> str:
+        """Name and version."""
+        return self.chosen[0]
+
+    @property
+    def encode_flat(self) -> Encode:
+        return self.chosen[1]
 
     @property
     def dtype(self) -> pa.DataType:
@@ -122,20 +136,25 @@ def load(path: str, end_token: str) -> Tokenizer:
             data = file.read()
     except OSError as error:
         raise ValueError(f"tokenizer {path!r}: {error.strerror}") from error
-    text = bare(data, path)
-    reference, ids = reference_engine(text, path)
-    canaries = [*CANARIES, *SCRIPTS, *(f"a{token} b{token}\n" for token in added(text))]
-    engine, encode = fastest(text, reference, canaries)
-    loaded = Tokenizer(text, blake2b(data, digest_size=16).hexdigest(), end_token, engine, encode, ids)
+    loaded = load_once(data, path, end_token)
     loaded.token_id(end_token)
     return loaded
+
+
+@lru_cache(maxsize=2)
+def load_once(data: bytes, path: str, end_token: str) -> Tokenizer:
+    """One in a process, for planning and for its workers."""
+    text = bare(data, path)
+    return Tokenizer(
+        text, blake2b(data, digest_size=16).hexdigest(), end_token, *reference_engine(text, path)
+    )
 
 
 def bare(data: bytes, path: str) -> str:
     """The file without padding and truncation, which would change ids or cut texts."""
     try:
-        fields: dict[str, Any] = json.loads(data)
-        return json.dumps({**fields, "padding": None, "truncation": None}, ensure_ascii=False)
+        fields: dict[str, Any] = orjson.loads(data)
+        return orjson.dumps({**fields, "padding": None, "truncation": None}).decode()
     except (ValueError, TypeError) as error:
         raise ValueError(f"tokenizer {path!r}: is no tokenizer.json ({error})") from error
 
@@ -162,7 +181,7 @@ def reference_engine(text: str, path: str) -> tuple[Encode, dict[str, int]]:
 
 def added(text: str) -> list[str]:
     """The tokens beside the model's own vocabulary, special or not."""
-    return [token["content"] for token in json.loads(text).get("added_tokens") or ()]
+    return [token["content"] for token in orjson.loads(text).get("added_tokens") or ()]
 
 
 def fastest(text: str, reference: Encode, canaries: Sequence[str]) -> tuple[str, Encode]:
