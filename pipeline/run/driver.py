@@ -34,7 +34,7 @@ from pipeline.steps.ingest import pieces_of, receipt_of
 from pipeline.steps.judge import marks_of, own_cuts
 from pipeline.steps.measure import columns_of, missing
 from pipeline.steps.placed import COMPARISON, Placed, PlacedStage, PlaceError, place
-from pipeline.steps.plan import Plan, PlanError, guess_format, plan
+from pipeline.steps.plan import EXPANDS, Plan, PlanError, guess_format, plan
 from pipeline.steps.shards import packs_of, shard_receipt
 from pipeline.steps.taken import in_force
 from pipeline.steps.work import PIECE_BYTES, Corpus, Pack, Piece, Work
@@ -285,7 +285,13 @@ def run_pipeline(job: Job, planned: Plan, leaving: Callable[[], None] | None = N
     graph = flow.Flow(
         job.work, planned.name, exchange, standing_comparisons(job.work, known_corpus(job.work, planned))
     )
-    flow.run(graph, job.settings.workers, job.settings.beam, leaving)
+    flow.run(graph, workers_for(job, planned), job.settings.beam, leaving)
+
+
+def workers_for(job: Job, planned: Plan) -> int:
+    """One for what becomes one piece: it works in the pipeline's own process, and two would have to start theirs."""
+    text = sum(split.bytes for split in planned.splits) * EXPANDS
+    return 1 if len(planned.splits) < 2 and text <= job.settings.piece_bytes else job.settings.workers
 
 
 def unmeasured(work: Work, planned: Plan) -> list[Piece]:

@@ -19,7 +19,7 @@ from pipeline.ledger.account import account
 from pipeline.ledger.clean import clean
 from pipeline.recipe import Input, Output, Recipe, Stage
 from pipeline.rules.gopher import GopherQuality
-from pipeline.run.driver import Settings, prepare, run
+from pipeline.run.driver import Settings, prepare, run, workers_for
 from pipeline.run.outlook import outlook
 from pipeline.steps.ingest import ingest
 from tests import plain, world
@@ -46,6 +46,15 @@ def test_a_second_run_opens_no_input_and_changes_no_file(tmp_path: Path, monkeyp
     assert run(one) == first
     assert not [name for name in opened if "/raw/" in name]
     assert stamps(folder / "out") == before
+
+
+@pytest.mark.parametrize(("settings", "workers"), [({}, 1), ({"piece_bytes": 4 << 10}, 2)])
+def test_only_what_becomes_one_piece_is_left_to_one_worker(
+    tmp_path: Path, settings: dict[str, int], workers: int
+):
+    made = world.recipe(world.make(tmp_path, files=1))
+    job = prepare(replace(made, inputs=made.inputs[:1]), Settings(workers=2, **settings))
+    assert workers_for(job, job.plan()) == workers
 
 
 Change = Callable[[Path, Recipe], Recipe]
