@@ -53,7 +53,8 @@ def test_only_what_becomes_one_piece_is_left_to_one_worker(
     tmp_path: Path, settings: dict[str, int], workers: int
 ):
     made = world.recipe(world.make(tmp_path, files=1))
-    job = prepare(replace(made, inputs=made.inputs[:1]), Settings(workers=2, **settings))
+    one = Recipe(made.inputs[:1], [ExactDuplicates()], made.output)
+    job = prepare(one, Settings(workers=2, **settings))
     assert workers_for(job, job.plan()) == workers
 
 
