@@ -24,7 +24,7 @@ def admit(text: str, max_bytes: int, media: Sized = ()) -> tuple[bytes, bytes, i
     if replaced and replaced == len(media):
         replaced = 0
     data = (text.replace(MARK, REPLACEMENT) if replaced else text).encode()
-    return (*checked(data, max_bytes), replaced)
+    return data, checked(data, max_bytes, not text or text.isspace()), replaced
 
 
 def admit_utf8(data: bytes, max_bytes: int) -> tuple[bytes, bytes, int]:
@@ -32,18 +32,18 @@ def admit_utf8(data: bytes, max_bytes: int) -> tuple[bytes, bytes, int]:
     replaced = data.count(MARK_UTF8) if MARK_UTF8 in data else 0
     if replaced:
         data = data.replace(MARK_UTF8, REPLACEMENT.encode())
-    return (*checked(data, max_bytes), replaced)
+    return data, checked(data, max_bytes, is_blank(data[:LOOK]) and is_blank(data)), replaced
 
 
-def checked(data: bytes, max_bytes: int) -> tuple[bytes, bytes]:
-    """The text and its digest. Refused: too_large, nul_bytes, empty_text."""
+def checked(data: bytes, max_bytes: int, blank: bool) -> bytes:
+    """The text's digest. Refused: too_large, nul_bytes, empty_text."""
     if len(data) > max_bytes:
         raise Refused("too_large", f"{len(data):,} bytes of text")
     if 0 in data:
         raise Refused("nul_bytes", f"U+0000 at byte {data.index(0):,} of the text")
-    if is_blank(data[:LOOK]) and is_blank(data):
+    if blank:
         raise Refused("empty_text")
-    return data, blake2b(data, digest_size=16).digest()
+    return blake2b(data, digest_size=16).digest()
 
 
 def admit_all(texts: pa.Array, max_bytes: int) -> tuple[pa.Array, bytes] | None:

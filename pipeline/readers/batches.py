@@ -80,7 +80,10 @@ class Batch:
     def arrays(self, columns: Sequence[Sequence[Any]], first: int) -> list[pa.Array]:
         """Columns that stand in the schema from `first` on."""
         kinds = self.schema.types[first : first + len(columns)]
-        return [pa.array(values, kind) for values, kind in zip(columns, kinds, strict=True)]
+        return [
+            pa.nulls(len(values), kind) if values.count(None) == len(values) else pa.array(values, kind)
+            for values, kind in zip(columns, kinds, strict=True)
+        ]
 
     def quarantine(self) -> pa.RecordBatch:
         columns = list(zip(*self.refused, strict=True)) or [()] * 4

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.readers.shape import Refused
 
 LEAST_INTEGER, MOST_INTEGER = -(1 << 63), (1 << 64) - 1
+FLAT = frozenset({str, int, bool, type(None)})  # most records have nothing else
 
 
 def check_exact(line: bytes, record: Any) -> None:
@@ -26,6 +27,8 @@ def check_exact(line: bytes, record: Any) -> None:
 
 def count_strings(record: Any) -> int:
     """Keys and strings at every depth; -1 where a number is so large that it may have been an integer."""
+    if type(record) is dict and FLAT.issuperset(kinds := [*map(type, record.values())]):
+        return len(record) + kinds.count(str)
     count = 0
     stack: list[Collection[Any]] = [[record]]
     while stack:
