@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from pipeline.data import receipts, tables
+from pipeline.data import receipts
 from pipeline.steps.judge import own_cuts, read_marks
-from pipeline.steps.measure import ColumnsWriter, Measuring, columns_of, wanted
+from pipeline.steps.measure import ColumnsWriter, columns_of, wanted, write_again
 from pipeline.steps.placed import PlacedMeasure, PlacedStage
-from pipeline.steps.view import with_chosen
 from pipeline.steps.work import Corpus, Piece, Work
 
 
@@ -26,13 +25,7 @@ def measure(piece: Piece, work: Work, stage: PlacedStage, corpus: Corpus) -> Pie
     """The piece, with the columns that wait for this comparison published; nothing is read when they are there."""
     writers = [ColumnsWriter(work.store, *one) for one in lacking(piece, work, stage, corpus)]
     if writers:
-        marks = reader(piece, work, corpus)
-        for batch in tables.batches(work.store, piece.documents):
-            measuring = Measuring(with_chosen(batch, work.placed.chosen), marks)
-            for writer in writers:
-                writer.write(measuring)
-    for writer in writers:
-        writer.publish(piece.name)
+        write_again(writers, piece, work, reader(piece, work, corpus))
     return piece
 
 

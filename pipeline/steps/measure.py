@@ -1,7 +1,7 @@
 """Documents → columns: every placed measure over one batch in memory, or over a piece that was read before."""
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import pyarrow as pa
@@ -21,10 +21,15 @@ class Measuring:
     """The measures of one batch of documents, each computed once, the text edited as its place asks."""
 
     def __init__(
-        self, documents: pa.RecordBatch, cuts: Callable[[PlacedStage], pa.Table] | None = None
+        self,
+        documents: pa.RecordBatch,
+        cuts: Callable[[PlacedStage], pa.Table] | None = None,
+        known: Callable[[PlacedMeasure], pa.RecordBatch | None] = lambda _: None,
     ) -> None:
-        """`cuts`: the marks of a comparison that cuts; without it no measure that waits for one can be asked for."""
-        self.documents, self.cuts = documents, cuts
+        """`cuts`: the marks of a comparison that cuts; without it no measure that waits for one can be asked for. `known`: columns
+        of these documents that were measured before.
+        """
+        self.documents, self.cuts, self.known = documents, cuts, known
         self.done: dict[str, pa.RecordBatch] = {}
         self.texts: dict[tuple[str, ...], pa.StringArray] = {}
 
@@ -34,6 +39,8 @@ class Measuring:
 
     def columns(self, placed: PlacedMeasure) -> pa.RecordBatch:
         """The measure's columns, checked against what it declares."""
+        if placed.key not in self.done and (found := self.known(placed)) is not None:
+            self.done[placed.key] = found
         if placed.key not in self.done and placed.marks is not None:
             if self.cuts is None:
                 raise RuntimeError(f"{placed.marks.name}: its cuts are not known while documents are read")
@@ -132,11 +139,44 @@ def measure(piece: Piece, work: Work) -> Piece:
     todo = missing(work, piece)
     if not todo:
         return piece
-    writers = [ColumnsWriter(work.store, placed) for placed in todo]
+    write_again([ColumnsWriter(work.store, placed) for placed in todo], piece, work)
+    return piece
+
+
+def write_again(
+    writers: list[ColumnsWriter],
+    piece: Piece,
+    work: Work,
+    cuts: Callable[[PlacedStage], pa.Table] | None = None,
+) -> None:
+    """Columns of a piece that was read before. What stands of others is taken from there: how texts were edited, above all."""
+    standing, row = Standing(piece, work), 0
     for batch in tables.batches(work.store, piece.documents):
-        measuring = Measuring(with_chosen(batch, work.placed.chosen))
+        known = partial(standing.part, row, batch.num_rows)
+        measuring = Measuring(with_chosen(batch, work.placed.chosen), cuts, known)
         for writer in writers:
             writer.write(measuring)
+        row += batch.num_rows
     for writer in writers:
         writer.publish(piece.name)
-    return piece
+
+
+class Standing:
+    """The published columns of a piece, of measures that wait for no comparison, each read when it is first asked for."""
+
+    def __init__(self, piece: Piece, work: Work) -> None:
+        self.piece, self.store = piece, work.store
+        self.held: dict[str, pa.RecordBatch | None] = {}
+
+    def part(self, row: int, rows: int, placed: PlacedMeasure) -> pa.RecordBatch | None:
+        """So many rows from `row` on; None where there are none yet."""
+        if placed.waits or placed.marks is not None:
+            return None
+        if placed.key not in self.held:
+            name = columns_of(placed, self.piece.name)
+            there = self.store.exists(receipts.receipt_name(name))
+            self.held[placed.key] = (
+                tables.as_batch(tables.read(self.store, f"{name}.parquet")) if there else None
+            )
+        found = self.held[placed.key]
+        return None if found is None else found.slice(row, rows)
