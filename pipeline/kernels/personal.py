@@ -108,6 +108,9 @@ def secrets() -> Secrets:
     )
 
 
+SCARCE = 1_000  # bytes a find: where there are more, texts are looked at twice
+
+
 def find_personal(texts: pa.StringArray, kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(first int32[texts + 1], finds int32[3, finds], counts int32[KINDS, texts]).
 
@@ -118,11 +121,12 @@ def find_personal(texts: pa.StringArray, kinds: np.ndarray) -> tuple[np.ndarray,
     counts = np.zeros((len(KINDS), len(texts)), np.int32)
     first = np.zeros(len(texts) + 1, np.int32)
     known = secrets()
-    scan(offsets, values, kinds, known, first, np.empty((3, 0), np.int32), counts)
-    finds = np.empty((3, first[-1]), np.int32)
-    counts[:] = 0
+    finds = np.empty((3, SCARCE + (offsets[-1] - offsets[0]) // SCARCE), np.int32)
     scan(offsets, values, kinds, known, first, finds, counts)
-    return first, finds, counts
+    if first[-1] > finds.shape[1]:
+        finds, counts[:] = np.empty((3, first[-1]), np.int32), 0
+        scan(offsets, values, kinds, known, first, finds, counts)
+    return first, finds[:, : first[-1]], counts
 
 
 @njit(cache=True, nogil=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.kernels.personal import FORMATS, KINDS, find_personal
+from pipeline.kernels.personal import FORMATS, KINDS, SCARCE, find_personal
 from tests.oracles import generated
 from tests.oracles import personal as oracle
 
@@ -52,6 +52,11 @@ def found(batch: list[str], kinds: set[str]) -> list[list[tuple[int, int, str]]]
 
 @given(st.lists(texts, max_size=6))
 def test_what_is_found_is_what_the_expressions_find(batch):
+    assert found(batch, oracle.ALL) == [oracle.find(text, oracle.ALL) for text in batch]
+
+
+def test_more_finds_than_there_was_room_for():
+    batch = ["a@mail.org 8.8.4.4 " * SCARCE, "no more", "13800138000"]
     assert found(batch, oracle.ALL) == [oracle.find(text, oracle.ALL) for text in batch]
 
 
