@@ -6,7 +6,7 @@
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,7 +17,9 @@ from pipeline.data.objects import store_at
 from pipeline.data.schemas import SCHEMA_VERSION
 from pipeline.data.store import Store
 from pipeline.ship import shards as shard_files
-from pipeline.ship.tokenize import Tokenizer
+
+if TYPE_CHECKING:  # a trainer has none of what encodes
+    from pipeline.ship.tokenize import Tokenizer
 
 FORMAT = "winnow-packs"
 NAME, TABLE, FOLDER = "manifest.json", "shards.parquet", "shards"
@@ -73,7 +75,7 @@ def table(shards: Shards) -> pa.Table:
     return pa.Table.from_pylist([{name: shard[name] for name in SHARDS.names} for shard in shards], SHARDS)
 
 
-def token_facts(encoder: Tokenizer, pad_token: str, length: int) -> dict[str, Any]:
+def token_facts(encoder: "Tokenizer", pad_token: str, length: int) -> dict[str, Any]:
     """How tokens are to be read: length and alignment of packs, dtype, and the tokenizer with its special ids."""
     return {
         "pack_tokens": length,
