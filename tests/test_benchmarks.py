@@ -50,6 +50,17 @@ def test_a_rate_is_that_of_the_text_beyond_what_starting_costs():
     assert (found["cpu"], found["rate"], found["memory"]) == (5, 10, 30)
 
 
+@pytest.mark.parametrize(("cpu", "start"), [(0.29, 0.2), (11.4, 10), (1.0, 1.2)])
+def test_what_cannot_be_told_from_starting_has_no_rate_and_is_not_compared(cpu: float, start: float):
+    costs = [Cost(cpu, 9, 30, {})]
+    assert figures(costs, Input((), 5, 41_000_000), Input((), 1, 1_000_000), start)["rate"] is None
+    assert table.ratio(row(20, {"rate": None})) is None
+    lost = row(20, {}, times=True)
+    lost["ours"] = {**lost["ours"], "rate": None}
+    assert table.goal(lost) == "≥ 10 ×: not compared"
+    assert "**no more than starting**" in "".join(table.rows({"rows": [lost]}))
+
+
 def test_a_ratio_that_fell_by_more_than_15_percent_is_told():
     before = row(20, {"rate": 2})
     assert table.fallen(row(20 * 0.84, {"rate": 2}), before) == ["theirs: 8.4 times, logged 10.0"]

@@ -68,10 +68,11 @@ def sample(language: str, megabytes: int, form: str = "jsonl") -> Input:
 
 
 def long(language: str, megabytes: float, form: str) -> Input:
-    """The corpus's documents of more than 40 kB, however much is asked for; or almost nothing."""
+    """The corpus's documents of more than 40 kB, as often as it takes; or almost nothing."""
     if not megabytes:
         return sample(language, 0, form)
-    return files(f"{language}-long", form, lambda: (row for row in corpus(language) if size(row) > LONG))
+    once = files(f"{language}-long", form, lambda: (row for row in corpus(language) if size(row) > LONG))
+    return together([once] * max(1, round(megabytes * 1e6 / once.bytes)))
 
 
 def copies(language: str, count: int, form: str = "jsonl") -> Input:

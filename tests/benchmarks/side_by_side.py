@@ -20,6 +20,12 @@ OURS = (sys.executable, "-m", "tests.benchmarks.ours")
 PEERS = Path(__file__).with_name("peers")
 Row = dict[str, Any]
 
+LONG_START = 10  # CPU seconds: cold files are little of them
+LEAST, UNSURE = (
+    0.1,
+    0.15,
+)  # CPU seconds, and share of what starting costs, that two runs of the same may differ by
+
 
 @dataclass(frozen=True)
 class Mode:
@@ -135,8 +141,11 @@ def peer_row(work: Work, peer: Peer, language: str, mode: Mode, known: Row | Non
 
 
 def started(program: Program, nothing: Input) -> float:
-    """CPU seconds of a process that has almost nothing to do, the better of two: the first one may find its files cold."""
-    return min(spent(program.run(nothing)) for _ in range(2))
+    """CPU seconds of a process that has almost nothing to do. Of a short one the better of two: the first may find its files
+    cold.
+    """
+    first = spent(program.run(nothing))
+    return first if first > LONG_START else min(first, spent(program.run(nothing)))
 
 
 def spent(cost: Cost) -> float:
@@ -145,11 +154,12 @@ def spent(cost: Cost) -> float:
 
 
 def figures(costs: list[Cost], given: Input, nothing: Input, start: float) -> Row:
-    """Medians. `rate`: MB a CPU second beyond what starting costs."""
+    """Medians. `rate`: MB a CPU second beyond what starting costs; None where that is too little to be told from it."""
     cpu = median(map(spent, costs))
-    rate = (given.bytes - nothing.bytes) / 1e6 / max(cpu - start, 0.01)
+    beyond = cpu - start
+    told = beyond >= max(LEAST, UNSURE * start)
     return {
-        "rate": round(rate, 4),
+        "rate": round((given.bytes - nothing.bytes) / 1e6 / beyond, 4) if told else None,
         "cpu": round(cpu, 2),
         "start": round(start, 2),
         "wall": round(median(one.wall for one in costs), 2),

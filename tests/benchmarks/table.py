@@ -33,10 +33,11 @@ def key_of(row: Row) -> str:
 
 
 def ratio(row: Row, name: str | None = None) -> float | None:
-    """Ours to one peer's rate, by default the first's; None where it was not run."""
+    """Ours to one peer's rate, by default the first's; None where one of them is not known."""
+    ours = row["ours"]["rate"]
     for peer in row["peers"]:
         if name in (None, peer["name"]):
-            return row["ours"]["rate"] / peer["rate"] if peer.get("rate", 0) > 0 else None
+            return ours / peer["rate"] if ours and peer.get("rate") else None
     return None
 
 
@@ -56,12 +57,14 @@ def fallen(row: Row, before: Row | None) -> list[str]:
     return found
 
 
-def number(value: float) -> str:
-    """Three digits.
+def number(value: float | None) -> str:
+    """Two digits or more.
 
-    >>> [number(one) for one in (0.1234, 1.234, 12.34, 1234)]
-    ['0.12', '1.2', '12', '1,234']
+    >>> [number(one) for one in (0.1234, 1.234, 12.34, 1234, None)]
+    ['0.12', '1.2', '12', '1,234', 'no more than starting']
     """
+    if value is None:
+        return "no more than starting"
     return f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 10 else f"{value:,.0f}"
 
 
@@ -79,7 +82,7 @@ def theirs(row: Row) -> str:
             )
             times = ratio(row, peer["name"])
             said.append(
-                f"{peer['name']} {number(peer['rate'])}{more}: {number(times)} ×" if times else peer["name"]
+                f"{peer['name']} {number(peer['rate'])}{more}" + (f": {number(times)} ×" if times else "")
             )
     return "; ".join(said)
 

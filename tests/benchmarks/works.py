@@ -105,8 +105,8 @@ def equal_tokens(ours: Facts, theirs: Facts) -> str:
 
 BOTH = ("en", "zh")
 WORKS = (
-    Work("JSONL → batches in memory", "read", dict.fromkeys(BOTH, 60), (datatrove("read", 128),), form="jsonl"),
-    Work("Parquet → batches in memory", "read", dict.fromkeys(BOTH, 100), (datatrove("read", 128, form="parquet"),), form="parquet"),
+    Work("JSONL → batches in memory", "read", dict.fromkeys(BOTH, 60), (datatrove("read", 256),), form="jsonl"),
+    Work("Parquet → batches in memory", "read", dict.fromkeys(BOTH, 100), (datatrove("read", 256, form="parquet"),), form="parquet"),
     Work(
         *("WARC + HTML → documents, MB of HTML", "read", {"pages": 0.9}, (library("resiliparse", 48, "arrow"),)),
         times=True, form="warc", megabytes=48, source=inputs.pages,
@@ -122,7 +122,7 @@ WORKS = (
     ),
     Work(
         *("language identification, documents over 40 kB", "language", dict.fromkeys(BOTH, 10), (library("fasttext", 16),)),
-        times=True, source=inputs.long, check=equal_labels,
+        times=True, source=inputs.long, megabytes=1000, check=equal_labels,
     ),
     Work(
         *("MinHash signatures alone, 112 hashes", "signatures", {"en": 40, "zh": 30}),
@@ -133,7 +133,7 @@ WORKS = (
         (datatrove("near", 4, 16), data_juicer("near")), form="jsonl",
     ),
     Work(
-        *("decontamination against nine benchmarks", "contamination", dict.fromkeys(BOTH, 20), (datatrove("contamination", 16),)),
+        *("decontamination against nine benchmarks", "contamination", dict.fromkeys(BOTH, 20), (datatrove("contamination", 8),)),
         quick=0,
     ),
     Work(
