@@ -87,14 +87,20 @@ def count_garbled(offsets: Any, values: Any, kinds: Any, maps: Any, counts: Any)
     for document in range(len(offsets) - 1):
         at, end = offsets[document], offsets[document + 1]
         row = counts[:, document]
-        latin = gbk = built = run = 0
+        latin = gbk = built = run = visible = 0
         while at < end:
+            if 0x20 < values[at] < 0x7F:  # most of most texts
+                visible += 1
+                if values[at] == 60:
+                    row[TOKENS] += is_byte_token(values, at, end)
+                latin = gbk = run = 0
+                at += 1
+                continue
             code, width = decode(values, at)
             kind = table[pages[code >> 8], code & 0xFF]
-            row[VISIBLE] += kind & WHITE == 0
+            visible += kind & WHITE == 0
             if code < 0x80:
                 row[CONTROL] += (code < 0x20 and code not in (9, 10, 13)) or code == 0x7F
-                row[TOKENS] += code == 60 and is_byte_token(values, at, end)
                 latin = gbk = 0
             else:
                 row[REPLACED] += code == 0xFFFD
@@ -120,6 +126,7 @@ def count_garbled(offsets: Any, values: Any, kinds: Any, maps: Any, counts: Any)
             else:
                 run = 0
             at += width
+        row[VISIBLE] += visible
 
 
 @njit(cache=True, nogil=True)

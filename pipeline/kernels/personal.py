@@ -41,7 +41,7 @@ class Secrets(NamedTuple):
     least: np.ndarray  # int32[formats]
     most: np.ndarray  # int32[formats]
     alphabet: np.ndarray  # uint8[formats]
-    starts: np.ndarray  # bool[256]: first bytes of prefixes
+    starts: np.ndarray  # bool[256, 256]: first two bytes of prefixes, of a web token and of a private key
     begins: np.ndarray  # bool[256]: bytes at which anything but an e-mail address may begin
 
 
@@ -92,9 +92,9 @@ FORMATS = (
 def secrets() -> Secrets:
     offsets = np.cumsum([0, *(len(prefix) for prefix, _, _, _ in FORMATS)], dtype=np.int32)
     prefixes = np.frombuffer("".join(prefix for prefix, _, _, _ in FORMATS).encode(), np.uint8)
-    starts = np.zeros(256, np.bool_)
-    starts[prefixes[offsets[:-1]]] = True
-    begins = starts.copy()
+    starts, begins = np.zeros((256, 256), np.bool_), np.zeros(256, np.bool_)
+    for two in (*(prefix[:2].encode() for prefix, _, _, _ in FORMATS), b"ey", b"--"):
+        starts[two[0], two[1]] = begins[two[0]] = True
     begins[list(b"0123456789abcdefABCDEF+(-")] = True
     least, most, alphabet = (np.array(column) for column in list(zip(*FORMATS, strict=True))[1:])
     return Secrets(
@@ -135,24 +135,27 @@ def scan(offsets: Any, values: Any, kinds: Any, known: Any, first: Any, finds: A
     found = 0
     for document in range(len(offsets) - 1):
         base, end = offsets[document], offsets[document + 1]
-        at = run = base
+        at = run = word = base
         while at < end:
             byte = values[at]
             kind, start, stop = -1, at, at
             if LOCAL[byte] and at >= run:  # a run of what may stand before @, looked at once
-                run = at + 1
+                run, letters = at, True
                 while run < end and LOCAL[values[run]]:
+                    letters &= ALPHABET[values[run]] & (UPPER | LOWER) != 0
                     run += 1
+                word = run if letters else at
                 if run < end and values[run] == 64:
                     start, stop = email(values, at, run, end)
                     kind = EMAIL
                     if stop == start or not kinds[EMAIL]:
                         kind, start, stop = -1, at, at
-            if kind < 0 and known.begins[byte] and not (at > base and wordy(values[at - 1])):
+            mere = at < word and is_mere(values, at, run, end, known.starts)
+            if kind < 0 and not mere and known.begins[byte] and not (at > base and wordy(values[at - 1])):
                 start = at
                 kind, stop = read(values, base, at, end, kinds, known)
             if kind < 0:
-                at += 1
+                at = max(at + 1, word)  # within letters nothing begins
                 continue
             if found < finds.shape[1]:
                 finds[0, found], finds[1, found], finds[2, found] = start - base, stop - base, kind
@@ -164,10 +167,16 @@ def scan(offsets: Any, values: Any, kinds: Any, known: Any, first: Any, finds: A
 
 
 @njit(cache=True, nogil=True)
+def is_mere(values: Any, at: int, run: int, end: int, starts: Any) -> bool:
+    """Whether letters from `at` to `run` begin neither a key, which is seen by two, nor an address, before a colon."""
+    return not (at + 1 < end and starts[values[at], values[at + 1]]) and not (run < end and values[run] == 58)
+
+
+@njit(cache=True, nogil=True)
 def read(values: Any, base: int, at: int, end: int, kinds: Any, known: Any) -> tuple[int, int]:  # noqa: C901, PLR0911 - one question a kind
     """(kind, stop) of what begins exactly here, behind no ASCII letter, digit or underscore; (-1, at) where nothing does."""
     byte = values[at]
-    if kinds[SECRET] and (known.starts[byte] or byte in (45, 101)):
+    if kinds[SECRET] and at + 1 < end and known.starts[byte, values[at + 1]]:
         stop = secret(values, base, at, end, known)
         if stop > at:
             return SECRET, stop
@@ -331,7 +340,7 @@ def is_public(one: int, two: int, three: int) -> bool:
 def version_six(values: Any, at: int, end: int) -> int:  # noqa: C901 - an address is a small grammar
     """Eight groups of hexadecimal digits, or fewer around one "::", in 2000::/3 but for documentation (2001:db8::/32)."""
     place, groups, gap = at, 0, False
-    head = np.zeros(2, np.int64)
+    first = second = 0
     while place < end and place - at < MOST_V6:
         begin, value = place, 0
         while place < end and hexadecimal(values[place]) and place - begin < 5:
@@ -341,8 +350,8 @@ def version_six(values: Any, at: int, end: int) -> int:  # noqa: C901 - an addre
         if place - begin > 4:
             return at
         if place > begin:
-            if groups < 2:
-                head[groups] = value
+            first = value if groups == 0 else first
+            second = value if groups == 1 else second
             groups += 1
         if place >= end or values[place] != 58:
             break
@@ -361,7 +370,7 @@ def version_six(values: Any, at: int, end: int) -> int:  # noqa: C901 - an addre
     longer = place + 1 < end and values[place] == 58 and wordy(values[place + 1])
     if not complete or longer or not ends_here(values, place, end):
         return at
-    public = head[0] >> 13 == 1 and not (head[0] == 0x2001 and head[1] == 0xDB8)
+    public = first >> 13 == 1 and not (first == 0x2001 and second == 0xDB8)
     return place if public else at
 
 
