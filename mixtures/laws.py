@@ -16,7 +16,7 @@ MANY = 256  # runs from which a process looks at some of them first
 ROUNDS = 200  # of Levenberg-Marquardt at the most; it ends when a step gains less than ENOUGH, or at a damping of STUCK
 ENOUGH, STUCK = 1e-7, 1e4
 SLOPES = 1 << 23  # of refits that settle side by side: 64 MiB
-CHUNK = 8192  # mixtures predicted at a time: 8192 × 512 kernel values are 32 MiB
+CHUNK = 256  # mixtures predicted at a time: 256 × 512 kernel values are 1 MiB and stay in the cache, three times as fast
 
 
 class Fitted(Protocol):

@@ -13,6 +13,7 @@ from typing import cast
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
+from threadpoolctl import threadpool_limits
 
 from mixtures import space
 from mixtures.domains import Domains
@@ -124,7 +125,8 @@ def optimal(
     if runs is not None:
         made = runs.shares
         scaled = (runs.losses - runs.losses.mean(axis=0)) / np.maximum(runs.losses.std(axis=0), 1e-12)
-        fitted = cast(FittedProcess, Process().fit(made, scaled.mean(axis=1)))
+        with threadpool_limits(1):  # as in `solve.aims`
+            fitted = cast(FittedProcess, Process().fit(made, scaled.mean(axis=1)))
         lengths, height, spread = unpack(fitted.settings)
         noise = spread / height
         region = region[np.argsort(fitted.predict(region), kind="stable")]

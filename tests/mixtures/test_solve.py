@@ -1,12 +1,15 @@
 """Solved mixtures against SciPy, against the truth of planted laws, and against themselves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_info
 
 from mixtures.choice import Choice, choose
 from mixtures.domains import Domain, Domains
-from mixtures.laws import FittedExponential
+from mixtures.laws import LAWS, FittedExponential
 from mixtures.solve import Convex, Effort, Objective, Solution, aims, bound, divergence, solve
 from mixtures.space import Group, Space, build
 from mixtures.tables import Runs
@@ -37,6 +40,23 @@ def found(runs: Runs, chosen: list[Choice]) -> Solution:
 
 def true_loss(shares: np.ndarray) -> float:
     return float(np.mean([law.predict(shares[None, :])[0] for law in worlds.LAWS.values()]))
+
+
+def test_laws_are_fitted_on_one_thread(runs: Runs, chosen: list[Choice], monkeypatch: pytest.MonkeyPatch):
+    """More would wait for each other on busy cores, and end in other last digits on a machine with other cores."""
+    threads = []
+
+    class Watched:
+        name = "watched"
+
+        def fit(self, shares: np.ndarray, losses: np.ndarray) -> FittedExponential:
+            threads.extend(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+            return FittedExponential(float(losses.min()), np.zeros(shares.shape[1]))
+
+    monkeypatch.setitem(LAWS, "watched", Watched())
+    aims(runs, [replace(one, law="watched") for one in chosen], EQUAL)
+    assert threads
+    assert set(threads) == {1}
 
 
 @pytest.mark.parametrize("kl", [0.0, 0.05])
