@@ -24,6 +24,7 @@ CONCENTRATIONS = (1.0, 100.0)  # of the Dirichlet around a centre, log-uniform; 
 NEAR_BEST = 1e-3  # of the objective: mixtures this near to the best are averaged (Olmix)
 FLOOR = 1e-5  # shares below are 0 (Olmix)
 POOL = 4096  # mixtures that every refit judges
+LESS = (1.0, 0.75, 0.5, 0.25)  # of a part's share: so much is taken away to see whether it is needed
 LEVEL = 0.90  # of all spreads
 NEAR = 0.05  # a mixture is near-optimal if this part of the refits finds it no worse than the solved one
 NO_PRICE = 1e-6  # of the objective: prices below are what the solver leaves
@@ -348,12 +349,17 @@ def average(parts: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def around(best: np.ndarray, pool: np.ndarray, space: Space, chance: np.random.Generator) -> np.ndarray:
-    """float64[POOL, parts]: `pool`, and points between `best` and random or extreme allowed mixtures."""
+    """float64[POOL, parts]: `pool`, points between `best` and random or extreme mixtures, `best` with less of each part it has.
+
+    All are allowed. Steps towards others leave at least half of a part; only the last find out that it may be left out.
+    """
     size = len(best)
     corners = space.fit(np.eye(size) + FLOOR)
     far = np.vstack([corners, space.fit(draw(np.full(size, 1.0), chance, POOL // 4, 0))])
     steps = 0.5 ** np.arange(1, 8)
-    ends = far[chance.integers(0, len(far), max(0, POOL - len(pool) - len(corners) * len(steps)))]
+    less = np.vstack([best * (1 - part * np.eye(size)[best > FLOOR]) for part in LESS])[:POOL]
+    told = len(pool) + len(corners) * len(steps) + len(less)
+    ends = far[chance.integers(0, len(far), max(0, POOL - told))]
     some = best + chance.choice(steps, len(ends))[:, None] * (ends - best)
     each = (best + steps[:, None, None] * (corners - best)).reshape(-1, size)[:POOL]
-    return np.vstack([pool, each, some])
+    return np.vstack([pool, each, space.fit(less), some])

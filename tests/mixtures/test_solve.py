@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_info
 from mixtures.choice import Choice, choose
 from mixtures.domains import Domain, Domains
 from mixtures.laws import LAWS, FittedExponential
-from mixtures.solve import Convex, Effort, Objective, Solution, aims, bound, divergence, solve
+from mixtures.solve import Convex, Effort, Objective, Solution, aims, around, bound, divergence, solve
 from mixtures.space import Group, Space, build
 from mixtures.tables import Runs
 from tests.mixtures import worlds
@@ -106,6 +106,24 @@ def test_spreads_hold_the_mixture_and_the_true_losses(found: Solution):
     assert (found.losses[0] <= true).all()
     assert (true <= found.losses[1]).all()
     assert len(np.unique(found.region, axis=0)) == len(found.region)
+
+
+def test_mixtures_around_the_best_lack_each_part_within_what_is_allowed():
+    """Steps towards other mixtures alone would leave at least half of it."""
+    allowed, best = space(text=Group(min=0.4)), np.array([0.4, 0.3, 0.3, 0.0])
+    pool = around(best, np.empty((0, 4)), allowed, np.random.default_rng(0))
+    assert pool.min(axis=0) == pytest.approx(np.zeros(4), abs=1e-9)
+    assert pool.sum(axis=1) == pytest.approx(np.ones(len(pool)))
+    assert (pool == best).all(axis=1).sum() == 0  # copies would count twice where mixtures are averaged
+    least = build(
+        Domains(tuple(Domain(name, 10**11, prior=0.25, min=0.1) for name in worlds.NAMES)),
+        worlds.NAMES,
+        10**10,
+        {},
+        {},
+    )
+    kept = around(np.array([0.4, 0.3, 0.2, 0.1]), np.empty((0, 4)), least, np.random.default_rng(0))
+    assert kept.min() > 0.1 - 1e-9
 
 
 def test_more_noise_makes_wider_spreads(found: Solution):
