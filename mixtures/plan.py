@@ -69,6 +69,7 @@ def read(path: str) -> Task:
     """mixture.yaml and what it names. Raises FormError, TableError, LockError, InfeasibleError."""
     form = forms.load(Path(path).read_text(encoding="utf-8"), path)
     plan = forms.build(Plan, form, "mixture")
+    check_files(plan, form)
     domains = sources.read(plan.domains)
     runs = tables.read_runs(plan.runs, plan.losses, domains.names)
     groups = {one.group for one in domains.domains}
@@ -109,6 +110,22 @@ def read(path: str) -> Task:
         allowed,
         {**runs.digests, **{one: tables.digest(one) for one in files}},
     )
+
+
+def check_files(plan: Plan, form: forms.Form) -> None:
+    """Raise FormError for files that are not there, and for an output without a folder, before anything is learnt."""
+    relative = "paths are relative to the current directory"
+    named = [(form[key], key) for key in ("runs", "losses", "domains", *(["fit"] if plan.fit else []))]
+    named += [(form["keep"][group], f"keep.{group}") for group in plan.keep]
+    mistakes = forms.Mistakes(
+        one.mistake(f"mixture.{key}: there is no file '{one.value}'; {relative}")
+        for one, key in named
+        if not Path(one.value).is_file()
+    )
+    if not Path(plan.output).parent.is_dir():
+        folder = Path(plan.output).parent
+        mistakes.append(form["output"].mistake(f"mixture.output: there is no folder '{folder}'; make it"))
+    mistakes.stop()
 
 
 def choices(task: Task) -> tuple[Choice, ...]:

@@ -50,9 +50,20 @@ def as_plain(choice: Choice, losses: np.ndarray) -> dict[str, Any]:
 
 
 def load(path: str) -> dict[str, Any]:
-    """The record as plain values."""
-    value: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-    return value
+    """The record as plain values. Raises StaleError for a file that `write` did not write."""
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StaleError(f"{path}: is no JSON ({error}); make it again (`winnow mix fit`)") from error
+    lacks = [
+        key
+        for key in ("digests", "level", "domains", "targets")
+        if not isinstance(value, dict) or key not in value
+    ]
+    if lacks:
+        raise StaleError(f"{path}: is no fit, it has no {lacks[0]!r}; make it again (`winnow mix fit`)")
+    made: dict[str, Any] = value
+    return made
 
 
 def load_for(path: str, lock: Lock, file: str) -> dict[str, Any]:

@@ -132,13 +132,13 @@ def read_shares(path: str, domains: Sequence[str] = ()) -> Table:
     if domains:
         table = ordered(table, domains)
     negative = [
-        f"{table.place(row)}: column {table.names[column]!r}: share {table.values[row, column]:g} is below 0"
+        f"{table.place(row)}: column {table.names[column]!r}: share {table.values[row, column]:g} is below 0; correct it, or take the run out"
         for row, column in np.argwhere(table.values < 0)
     ]
     sums = table.values.sum(axis=1)
     off = np.abs(sums - 1)
     wrong = [
-        f"{table.place(int(row))}: the shares of run {table.runs[row]!r} sum to {sums[row]:.4f}; they must sum to 1"
+        f"{table.place(int(row))}: the shares of run {table.runs[row]!r} sum to {sums[row]:.4f}; they must sum to 1, so correct them, or take the run out"
         for row in np.flatnonzero(off > SUM_TOLERANCE)
     ]
     refuse([*negative, *wrong])
@@ -174,8 +174,13 @@ def read_table(path: str, prefixes: re.Pattern[str]) -> Table:
     """A table as it stands, names shortened by taking `prefixes` out."""
     try:
         arrow = load(path)
-    except (OSError, pa.ArrowException) as error:
-        raise TableError([f"{path}: {error}"]) from error
+    except FileNotFoundError as error:
+        raise TableError(
+            [f"{path}: there is no such file; paths are relative to the current directory"]
+        ) from error
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        form = "a table is CSV in UTF-8, every row as long as the first, or Parquet (.parquet)"
+        raise TableError([f"{path}: {error}; {form}"]) from error
     if arrow.num_columns < 2 or not arrow.num_rows:
         raise TableError([f"{path}: needs a column of run names, one or more columns of numbers, and rows"])
     names = tuple(prefixes.sub("", name) for name in arrow.column_names[1:])
@@ -203,12 +208,13 @@ def load(path: str) -> pa.Table:
     if path.endswith(".parquet"):
         return pyarrow.parquet.read_table(path)
     text = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(csv_names(path), pa.string()))
-    return pyarrow.csv.read_csv(path, convert_options=text)
+    one = pyarrow.csv.ReadOptions(use_threads=False)  # Arrow names the row of a mistake only then
+    return pyarrow.csv.read_csv(path, one, convert_options=text)
 
 
 def csv_names(path: str) -> list[str]:
-    with pyarrow.csv.open_csv(path) as reader:
-        return list(reader.schema.names)
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        return next(filter(None, csv.reader(file)), [])
 
 
 def numbers(column: pa.ChunkedArray, path: str, name: str) -> tuple[np.ndarray, list[str]]:

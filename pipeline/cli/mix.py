@@ -1,5 +1,6 @@
 """`winnow mix …`: from proxy runs to a mixture. Thin: `mixtures` is loaded when a command is called."""
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,20 @@ if TYPE_CHECKING:
     from pipeline.lock import Lock
 
 FILE = click.Path(exists=True, dir_okay=False)
+
+
+class Made(click.Path):
+    """A file that a command writes at its end: its folder must be there at the beginning."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = super().convert(value, param, ctx)
+        folder = os.path.dirname(str(value)) or "."
+        if not os.path.isdir(folder):
+            self.fail(f"there is no folder '{folder}'; make it", param, ctx)
+        return path
+
+
+MADE = Made(dir_okay=False)
 mistakes = partial(curable, "mix")
 
 
@@ -51,7 +66,12 @@ def mix() -> None:
     help="Keep the ratios that LOCK gives the domains of GROUP; the group's sum varies.",
 )
 @click.option(
-    "-o", "--output", default="proxies.csv", show_default=True, help="CSV, or Parquet by its ending."
+    "-o",
+    "--output",
+    type=MADE,
+    default="proxies.csv",
+    show_default=True,
+    help="CSV, or Parquet by its ending.",
 )
 def propose(
     domains: str,
@@ -97,7 +117,9 @@ def propose(
     help="Tables to measure on; they choose nothing.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the folds.")
-@click.option("-o", "--output", default="fit.json", show_default=True, help="For solve and report.")
+@click.option(
+    "-o", "--output", type=MADE, default="fit.json", show_default=True, help="For solve and report."
+)
 def fit(runs: str, losses: str, tests: tuple[tuple[str, str], ...], seed: int, output: str) -> None:
     """Choose a law per target by cross-validation on RUNS (shares) and LOSSES, and say how far it can be trusted."""
     with mistakes():
@@ -198,7 +220,7 @@ def show(found: "Lock") -> None:
 @click.option(
     "--fit", "fitted", type=FILE, help="What `winnow mix fit` wrote: adds how far its laws can be trusted."
 )
-@click.option("-o", "--output", default="mixture.html", show_default=True)
+@click.option("-o", "--output", type=MADE, default="mixture.html", show_default=True)
 def report(path: str, fitted: str | None, output: str) -> None:
     """Draw LOCK as one self-contained HTML page."""
     with mistakes():

@@ -67,6 +67,20 @@ def test_a_fit_of_other_tables_is_refused(folder: Path):
     assert "was made from other tables" in call("solve", "mixture.yaml", code=2)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"), [("{", "is no JSON"), ("[]", "is no fit, it has no 'digests'"), ("{}", "is no fit")]
+)
+def test_what_is_no_fit_is_refused(folder: Path, text: str, said: str):
+    (folder / "fit.json").write_text(text, encoding="utf-8")
+    assert f"fit.json: {said}" in call("solve", "mixture.yaml", code=2)
+
+
+def test_a_file_for_which_there_is_no_folder_is_refused_before_anything_is_fitted(folder: Path):
+    said = call("fit", "runs.csv", "losses.csv", "-o", "no/fit.json", code=2)
+    assert "there is no folder 'no'; make it" in said
+    assert "rank correlation" not in said
+
+
 def test_the_report_refuses_a_fit_of_other_tables_and_a_lock_without_spreads(folder: Path):
     call("fit", "runs.csv", "losses.csv")
     call("solve", "mixture.yaml")

@@ -67,6 +67,9 @@ def test_tokens_are_read_as_people_write_them(folder: Path):
         ("groups: {image: {share: 0.4}}\n", "mixture.yaml:8: mixture.groups: no group is called 'image'"),
         ("groups:\n  text: {share: 0.4, min: 0.1}\n", "mixture.yaml:9: mixture.groups.text: give share, or min and max"),
         ("seeds: 3\n", "mixture.yaml:8: mixture: unknown field 'seeds'; did you mean 'seed'?"),
+        ("fit: nope.json\n", "mixture.yaml:8: mixture.fit: there is no file 'nope.json'; paths are relative to the current directory"),
+        ("keep:\n  text: nope.lock.json\n", "mixture.yaml:9: mixture.keep.text: there is no file 'nope.lock.json'"),
+        ("output: no/such.json\n", "mixture.yaml:8: mixture.output: there is no folder 'no'; make it"),
         ("targets: {reading: -1}\n", "weights of targets must be 0 or more"),
     ],
 )  # fmt: skip

@@ -34,7 +34,9 @@ def refuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Refuse:
 
 def test_shares_that_do_not_sum_to_one_are_named_with_their_row(refuse: Refuse):
     told = refuse(SHARES.replace("0.25,0.75", "0.25,0.77"))
-    assert told == "runs.csv:3: the shares of run '2' sum to 1.0200; they must sum to 1"
+    assert told.startswith(
+        "runs.csv:3: the shares of run '2' sum to 1.0200; they must sum to 1, so correct them"
+    )
 
 
 def test_within_one_percent_they_are_divided_by_their_sum_and_it_is_said(tmp_path: Path):
@@ -83,6 +85,18 @@ def test_one_mixture_trained_twice_is_no_repeat(tmp_path: Path):
 
 def test_two_columns_of_one_name(refuse: Refuse):
     assert "column 'a' stands more than once" in refuse(SHARES.replace("run,a,b", "run,a,train_a"))
+
+
+def test_what_is_no_table_is_named_with_its_file_and_row(tmp_path: Path, refuse: Refuse):
+    assert "runs.csv: CSV parse error: Row #3: Expected 3 columns, got 2" in refuse(
+        SHARES.replace("2,0.25,0.75", "2,1")
+    )
+    for text in (b"run,\xff\n1,2\n", b"run,a\n\xff,2\n"):
+        (tmp_path / "latin.csv").write_bytes(text)
+        with pytest.raises(TableError, match=r"latin.csv: .*a table is CSV in UTF-8"):
+            read_shares("latin.csv")
+    with pytest.raises(TableError, match=r"nope.csv: there is no such file; paths are relative"):
+        read_shares("nope.csv")
 
 
 def test_fewer_runs_than_the_domains_need():
