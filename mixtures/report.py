@@ -75,6 +75,8 @@ def shares(lock: Lock) -> page.Section:
         if more["forced"]
         else []
     )
+    said = "The 90 % spreads know noise and no error of a law's form: where a process or trees were chosen, go by the near-optimal region."
+    narrow = [page.text(said, "note")] if more["method"] == "simulated" else []
     return page.Section("Shares", [
         *forced,
         page.text(f"Dots: the mixture. Ticks: the prior. Bars: the middle 90 % of its optima over {more['spread']['refits']} refits on noisy losses."),
@@ -83,6 +85,7 @@ def shares(lock: Lock) -> page.Section:
             f"The near-optimal region: how far each share goes among {more['near_optimal']['mixtures']:,} mixtures that one refit "
             "in twenty finds no worse. Where a bar is wide, the runs do not decide; choose by other reasons."
         ),
+        *narrow,
         page.figure(charts.spreads(rows(near), "Shares over near-optimal mixtures", "share", percent=True)),
         page.table(head, lines),
     ])  # fmt: skip
@@ -180,6 +183,7 @@ def curves(fit: Mapping[str, Any]) -> page.Section:
         for runs, rank, _ in one["curve"]
     ]
     return page.Section("How many runs would have been enough", [
+        page.text("Rank correlation on runs not seen, by the runs learnt from. Enough are the fewest whose value lies in the interval of all."),
         page.figure(charts.lines(rows, "Learning curves", "runs", "rank correlation", log=True))
     ])  # fmt: skip
 
