@@ -112,3 +112,14 @@ def test_each_work_is_there_on_both_sides_and_peers_are_pinned():
 def test_the_frozen_recipe_has_every_stage_of_web_zh_en():
     names = [[stage.name for stage in parse(text).stages] for text in (BENCH.read_text(encoding="utf-8"), shipped()["web-zh-en"])]  # fmt: skip
     assert names[0] == names[1]
+
+
+def test_figures_of_whole_runs_are_put_into_the_last_run_which_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(table, "RESULTS", tmp_path / "results.json")
+    table.log({"mode": "bench", "done": True, "minutes": 20, "rows": [1], "figures": [2]})
+    table.replace_figures({"mode": "bench", "date": "2026-01-03", "rows": [], "figures": [3]})
+    (kept,) = table.runs()
+    assert (kept["rows"], kept["figures"]) == ([1], [3])
+    assert table.took(kept) == "Took 20 minutes. Whole runs were measured anew on 2026-01-03."

@@ -1,8 +1,9 @@
 """`make bench`: this project and the tools one would pick instead, on the same input, side by side.
 
-`python -m tests.benchmarks quick|bench|full [WORK …]`, a WORK by the first words of its name. `bench` takes under 30 minutes on two quiet cores,
-`full` measures the peers three times, `quick` ends in 3 minutes and writes nothing. What was measured goes to results.json
-beside this file, LOG.md and the README. CPU seconds are of whole processes with all their children.
+`python -m tests.benchmarks quick|bench|full [WORK …]`, a WORK by the first words of its name, or `whole` for the figures of
+whole runs. `bench` takes under 30 minutes on two quiet cores, `full` measures the peers three times, `quick` ends in 3 minutes
+and writes nothing. What was measured goes to results.json beside this file, LOG.md and the README; of chosen works nothing does,
+but figures of whole runs take the place of those of the last run. CPU seconds are of whole processes with all their children.
 """
 
 import os
@@ -23,6 +24,7 @@ from tests.benchmarks.side_by_side import MODES, rows_of
 from tests.benchmarks.works import ENVIRONMENTS, WORKS
 
 LOG = Path(__file__).with_name("LOG.md")
+WHOLE = "whole"
 OWN = ("apache-beam", "fastokens", "numba", "numpy", "pyarrow", "resiliparse", "rjieba")
 
 
@@ -90,13 +92,16 @@ def main(mode: str, chosen: list[str]) -> int:
             status = 1
         if kept:
             log(run, screen)  # what is measured stays when the rest is cut short
-    for figure in whole_runs.all_of(mode) if not chosen else ():
+    for figure in whole_runs.all_of(mode) if WHOLE in (chosen or [WHOLE]) else ():
         screen.figure(figure)
         run["figures"].append(figure)
     run["done"] = True
     if kept:
         log(run, screen)
         tell(run)
+    elif chosen == [WHOLE] and mode != "quick":
+        table.replace_figures(run)
+        readme.write()
     screen.say("done")
     return status
 

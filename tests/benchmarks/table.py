@@ -22,6 +22,12 @@ def log(run: Run) -> None:
     RESULTS.write_text(json.dumps([run, *others], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
+def replace_figures(run: Run) -> None:
+    """Those of whole runs in the last run of that mode, which says so."""
+    last = next(one for one in runs() if one["mode"] == run["mode"])
+    log({**last, "figures": run["figures"], "whole_runs": run["date"]})
+
+
 def known() -> dict[str, Row]:
     """The last row of each work and language."""
     rows = [row for run in reversed(runs()) for row in run["rows"]]
@@ -127,7 +133,8 @@ def readme() -> str:
 
 def took(run: Run) -> str:
     if run.get("done"):
-        return f"Took {run['minutes']:.0f} minutes."
+        again = f" Whole runs were measured anew on {run['whole_runs']}." if "whole_runs" in run else ""
+        return f"Took {run['minutes']:.0f} minutes.{again}"
     return f"Cut short after {run['minutes']:.0f} minutes: what is missing was not measured."
 
 

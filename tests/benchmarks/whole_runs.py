@@ -26,20 +26,20 @@ def both(copies: int) -> inputs.Input:
 
 
 def linear(copies: tuple[int, ...]) -> Iterator[Figure]:
-    """`bench.yaml` on 1, 2, 4 and 8 times the text: CPU seconds a MB, those of starting aside, within 10 %; two workers.
+    """`bench.yaml` on 1, 2, 4 and 8 times the text with one worker: CPU seconds a MB, those of starting aside, within 10 %.
 
-    And with one worker on the third of them: the wall time of two is at most .6 of it.
+    And the largest with two: their wall time is at most .6 of one's. Starting aside too, for it is not shared.
     """
     nothing = inputs.together([inputs.sample(language, 0) for language in BOTH])
-    start, texts, costs = run("bench", nothing, 2).cpu, {}, {}
+    start = {workers: run("bench", nothing, workers) for workers in (1, 2)}
     seconds: dict[int, float] = {}
     for count in copies:
-        texts[count] = both(count)
-        costs[count] = run("bench", texts[count], 2)
-        seconds[count] = (costs[count].cpu - start) / (texts[count].bytes - nothing.bytes) * 1e6
+        text = both(count)
+        cost = run("bench", text)
+        seconds[count] = (cost.cpu - start[1].cpu) / (text.bytes - nothing.bytes) * 1e6
         yield {
-            "what": f"`bench.yaml`, {texts[count].bytes / 1e6:,.0f} MB, 2 workers",
-            "value": f"{seconds[count]:.3f} CPU s/MB, {costs[count].wall:.0f} s wall, {costs[count].memory:,.0f} MB of memory",
+            "what": f"`bench.yaml`, {text.bytes / 1e6:,.0f} MB, 1 worker",
+            "value": f"{seconds[count]:.3f} CPU s/MB beyond {start[1].cpu:.1f} s of starting, {cost.wall:.0f} s wall, {cost.memory:,.0f} MB of memory",
         }
     spread = max(seconds.values()) / min(seconds.values()) - 1
     yield {
@@ -48,12 +48,17 @@ def linear(copies: tuple[int, ...]) -> Iterator[Figure]:
         "goal": "≤ 10 %",
         "met": spread <= 0.1,
     }
-    middle = copies[2]
-    single = run("bench", texts[middle])
-    share = costs[middle].wall / single.wall
+    two = run("bench", text, 2)
     yield {
-        "what": f"wall time of 2 workers to that of 1, {texts[middle].bytes / 1e6:,.0f} MB",
-        "value": f"{costs[middle].wall:.0f} to {single.wall:.0f} s: {share:.2f}", "goal": "≤ 0.6", "met": share <= 0.6,
+        "what": f"`bench.yaml`, {text.bytes / 1e6:,.0f} MB, 2 workers",
+        "value": f"{two.cpu:.0f} against {cost.cpu:.0f} CPU s, {two.memory:,.0f} MB of memory",
+    }
+    share = two.wall / cost.wall
+    beyond = (two.wall - start[2].wall) / (cost.wall - start[1].wall)
+    yield {
+        "what": "wall time of 2 workers to that of 1",
+        "value": f"{two.wall:.0f} to {cost.wall:.0f} s: {share:.2f}; {beyond:.2f} without the {start[2].wall:.0f} and {start[1].wall:.0f} s that a run of forty documents takes",
+        "goal": "≤ 0.6", "met": share <= 0.6,
     }  # fmt: skip
 
 
