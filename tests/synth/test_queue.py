@@ -167,7 +167,9 @@ def test_the_urgent_go_first(farm: Farm):
         await asyncio.sleep(1)
         lanes = [one.lane for one in await drained(queue)]
         assert len(lanes) == 14
-        assert lanes[:6].count("urgent") == 4  # a busy broker may be late twice; lanes in turn give three of six
+        assert (
+            lanes[:6].count("urgent") == 4
+        )  # a busy broker may be late twice; lanes in turn give three of six
         await queue.close()
 
     run(body())
