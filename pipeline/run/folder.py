@@ -66,8 +66,9 @@ def check_folder(store: Store) -> None:
 
 
 def refuse_foreign(store: Store) -> None:
+    """Refuse what is not empty, unless another run has just made it ours (its marker is the first that it writes)."""
     strangers = sorted(store.top() - {TEMPORARY, LOCK})
-    if strangers:
+    if strangers and not store.exists(MARKER):
         raise FolderError(
             f"{store.root}: holds {strangers[0]!r} and is not of ours; choose an empty folder as output: path"
         )

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.data.objects import ObjectStore
 from pipeline.recipe import Recipe
+from pipeline.run.folder import MARKER, locked
 from tests import plain, world
 from tests.buckets import Bucket
 from tests.faults.test_kills import KINDS, SETTINGS, Dying, die, run_with
@@ -121,6 +122,20 @@ def test_a_run_that_is_overtaken_by_another_of_the_same_ends_as_it_does(
     assert len(SEEN) >= 2
     assert world.digests(one.output.path) == undisturbed["digests"]
     assert set(world.listing(one.output.path)) == undisturbed["names"]
+
+
+@dataclass(frozen=True)
+class Beaten(ObjectStore):
+    """Just before it looks whether the folder is empty, another run makes the folder its own."""
+
+    def top(self) -> set[str]:
+        with locked(ObjectStore(self.root)):
+            return super().top()
+
+
+def test_a_run_that_is_beaten_to_an_empty_folder_takes_it_for_ours(bucket: Bucket):
+    with locked(Beaten(f"{bucket.url}/beaten")):
+        assert set(world.listing(f"{bucket.url}/beaten")) == {MARKER}
 
 
 @pytest.mark.real("S3")
