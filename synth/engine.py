@@ -25,6 +25,7 @@ ANSWER_BYTES = 64 << 20  # more is no answer, and would fill our memory
 START_SECONDS = 1_800  # large weights from a cold disk
 STOP_SECONDS = 30
 READY_POLL_SECONDS = 0.25
+KEPT_SECONDS = 4  # an idle connection: vLLM closes it after 5, which must not meet a request
 BUSY = (408, 425, 429, 500, 502, 503, 504)  # vLLM says 500, not 503, while it ends
 DENIED = (
     401,
@@ -78,7 +79,9 @@ class Engine:
     async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)  # deadlines are the worker's
         self.session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), headers=self.headers, timeout=timeout
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS),
+            headers=self.headers,
+            timeout=timeout,
         )
         return self
 
