@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.comparisons.exact import words
+from pipeline.data import tables
 from pipeline.data.schemas import MARKS
 from pipeline.kernels import pairs as kernel
 from pipeline.kernels.minhash import band_keys
@@ -69,11 +70,11 @@ class NearDuplicates:
 
     def under(self, seen: pa.RecordBatch, widths: list[int]) -> pa.RecordBatch:
         """The documents under the keys of bands of so many values."""
-        seen = seen.filter(pc.greater(seen["shingles"], 0))
+        seen = tables.kept(seen, pc.greater(seen["shingles"], 0))
         rank = pc.fill_null(pc.index_in(seen["source"], pa.array(self.prefer, pa.string())), len(self.prefer))
         signed = signature_rows(seen["signature"])
         keys = np.hstack([band_keys(signed, width) for width in widths])
-        row = pa.array(np.repeat(np.arange(seen.num_rows), keys.shape[1]))
+        row = pa.array(np.repeat(np.arange(seen.num_rows, dtype=np.int32), keys.shape[1]))
         columns = {"id": seen["id"], "length": seen["shingles"], "rank": rank}
         columns = {name: column.take(row) for name, column in columns.items()}
         return pa.RecordBatch.from_pydict({"key": pa.array(keys.reshape(-1)), **columns})

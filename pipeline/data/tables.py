@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.data import receipts
@@ -94,6 +95,11 @@ def batches(store: Store, name: str, columns: list[str] | None = None) -> Iterat
 
 def open_table(store: Store, name: str) -> pq.ParquetFile:
     return pq.ParquetFile(store.open(name), page_checksum_verification=True)
+
+
+def kept(rows: pa.RecordBatch, mask: pa.BooleanArray) -> pa.RecordBatch:
+    """The rows where the mask is true; the batch itself where it is true throughout, which a filter would copy."""
+    return rows if pc.all(mask, skip_nulls=False).as_py() else rows.filter(mask)
 
 
 def as_batch(table: pa.Table) -> pa.RecordBatch:

@@ -45,7 +45,7 @@ def nominate(
     earlier = work.placed.stages[: work.placed.stages.index(stage)]
     view, verdicts = judge_piece(work, piece, corpus, earlier)
     takes_part = pc.and_(pa.array(verdicts.alive), view.applies(stage.where))
-    seen = view.seen(stage).filter(takes_part)
+    seen = tables.kept(view.seen(stage), takes_part)
     with told(f"stage {stage.name}"):
         rows = stage.rule.nominate(seen)
     yield from to_buckets(rows, piece, buckets(work, stage, corpus))
@@ -72,17 +72,20 @@ def met(slices: Iterable[pa.RecordBatch]) -> tuple[pa.RecordBatch, np.ndarray, l
 
 
 def bucket_of(keys: pa.Array, count: int) -> np.ndarray:
-    """int64[n] in [0, count): by the leading bits of the key's hash."""
+    """unsigned[n] in [0, count), as narrow as it goes: by the leading bits of the key's hash."""
+    narrow = np.min_scalar_type(count - 1)
     shift = np.uint64(64 - (count.bit_length() - 1))
     hashes = hashing.row_hashes(keys, 0)
-    return (hashes >> shift).astype(np.int64) if count > 1 else np.zeros(len(hashes), np.int64)
+    return (hashes >> shift).astype(narrow) if count > 1 else np.zeros(len(hashes), narrow)
 
 
 def split_by(rows: pa.RecordBatch, target: np.ndarray) -> Iterator[tuple[str, pa.RecordBatch]]:
     """The rows of each target, targets ascending, rows in their order."""
-    order = np.argsort(target, kind="stable")
+    if not rows.num_rows:
+        return
+    order = np.argsort(target, kind="stable")  # of up to 16 bits, numpy counts and compares nothing
     ordered, sorted_rows = target[order], rows.take(pa.array(order))
-    edges = np.flatnonzero(np.diff(ordered, prepend=-1, append=np.iinfo(np.int64).max))
+    edges = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1], True])
     for start, stop in pairwise(edges):
         yield str(ordered[start]), sorted_rows.slice(start, stop - start)
 

@@ -49,3 +49,15 @@ def test_an_empty_table_is_one_empty_batch(tmp_path: Path):
     with tables.TableWriter(store, SCHEMA) as writer:
         writer.publish("none")
     assert tables.as_batch(tables.read(store, "none")).num_rows == 0
+
+
+@pytest.mark.parametrize("mask", [[True, False, True], [True, None, True], [None] * 3, [False] * 3])
+def test_rows_are_kept_where_a_mask_is_true(mask: list[bool | None]):
+    found = tables.kept(rows(1, 2, 3), pa.array(mask, pa.bool_()))
+    assert found["n"].to_pylist() == [n for n, one in zip((1, 2, 3), mask, strict=True) if one]
+
+
+def test_a_batch_that_is_kept_whole_is_not_copied():
+    every = rows(1, 2, 3)
+    assert tables.kept(every, pa.array([True] * 3)) is every
+    assert tables.kept(rows(), pa.array([], pa.bool_())).num_rows == 0
