@@ -73,7 +73,7 @@ def place(items: Items, rows: pa.RecordBatch, seed: int, length: int) -> tuple[I
     chance = hashing.mix(seed, rows["id"], rows["copy"])
     order = bestfit.order(items.length, hashing.mix(seed, pa.array(chance[items.row]), pa.array(items.at)))
     items = chosen(items, order)
-    owners = np.asarray(rows["id"].dictionary_encode().indices).astype(np.int64)
+    owners = np.cumsum(np.r_[False, pc.not_equal(rows["id"][1:], rows["id"][:-1])])  # equal ids lie together
     placed = shuffle_packs(bestfit.best_fit(items.length, owners[items.row], length), chance, items)
     by_pack = np.argsort(placed, kind="stable")
     return chosen(items, by_pack), placed[by_pack]

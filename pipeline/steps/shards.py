@@ -135,12 +135,13 @@ def make_shard(name: str, slices: Iterable[pa.RecordBatch], work: Work) -> str:
     """The packs of one pool, published as one shard."""
     of = shard_receipt(name)
     if receipts.find(work.store, of) is None:
-        rows, encoder = (
-            pa.Table.from_batches(list(slices)),
-            tokenizer(work.pack),
+        pack, encoder = work.pack, tokenizer(work.pack)
+        pad = encoder.token_id(pack.pad_token)
+        packed, facts = (
+            packs.pack(  # nobody else holds the rows: packing lets go of them when it has copied what it needs
+                pa.Table.from_batches(list(slices)), pack.length, pad, pack.seed, encoder.ends
+            )
         )
-        pack, pad = work.pack, encoder.token_id(work.pack.pad_token)
-        packed, facts = packs.pack(rows, pack.length, pad, pack.seed, encoder.ends)
         temporary = work.store.temporary()
         shards.write(packed, temporary)
         digest_of_file = receipts.publish_file(work.store, temporary, name)
